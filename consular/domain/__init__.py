@@ -1,0 +1,1 @@
+"""Rules as pure functions: no framework, clock, randomness, environment or I/O."""
