@@ -1,0 +1,1 @@
+"""One module per scenario; each offers SCENARIO (see consular.drill.scenario)."""
