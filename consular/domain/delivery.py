@@ -1,6 +1,7 @@
 """The states of one message and the only ways between them (docs/adr/0003)."""
 
 from enum import StrEnum
+from uuid import UUID
 
 
 class MessageState(StrEnum):
@@ -30,3 +31,8 @@ class Reach(StrEnum):
     HANDED_OVER = "handed_over"
     DELIVERED = "delivered"
     NOT_DELIVERED = "not_delivered"
+
+
+def message_number(attempt_id: UUID) -> int:
+    """The number of the message an attempt belongs to: the upper 64 bits of the attempt's id."""
+    return attempt_id.int >> 64

@@ -1,0 +1,192 @@
+"""The only reader of the environment: Config.from_env() parses everything once, fails at start and names the variable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names each variable and what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """One account at a gateway that speaks Twilio's Messages API.
+
+    sender: an E.164 number or a messaging service sid (MG...). rate: parts per second the sender may hand over.
+    concurrency: requests in flight per worker process. Times in seconds.
+    """
+
+    name: str
+    base_url: str
+    account_sid: str
+    auth_token: str = field(repr=False)
+    sender: str
+    rate: float
+    concurrency: int
+    connect_timeout: float = 5.0
+    total_timeout: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of every process; its repr hides secrets."""
+
+    database_url: str = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    secret_key: str = field(repr=False)
+    keys: str = field(repr=False)
+    public_url: str = "http://localhost:8000"
+    webhook_base_url: str = "http://localhost:8000"
+    actual_gateway: GatewayConfig | None = None
+    exercise_gateway: GatewayConfig | None = None
+    mission_name: str = "Consular service"
+    mission_phone: str | None = None
+    mastodon_url: str | None = None
+    mastodon_token: str | None = field(default=None, repr=False)
+    telegram_url: str = "https://api.telegram.org"
+    telegram_token: str | None = field(default=None, repr=False)
+    telegram_channel: str | None = None
+    exercise_mastodon_url: str | None = None
+    exercise_mastodon_token: str | None = field(default=None, repr=False)
+    trusted_proxies: int = 0
+    max_request_bytes: int = 262_144
+    lease_seconds: int = 60
+    session_idle_minutes: int = 60
+    session_hours: int = 12
+
+    @property
+    def is_https(self) -> bool:
+        """Cookies are marked Secure exactly when the public address is https."""
+        return urlsplit(self.public_url).scheme == "https"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """Config from `environ` (default: the process environment). Raises ConfigError with one line per problem."""
+        return _Reader(dict(os.environ if environ is None else environ)).read()
+
+
+class _Reader:
+    """Collects every problem before it gives up, so that an operator mends them all at once."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[str] = []
+
+    def read(self) -> Config:
+        public_url = self._url("PUBLIC_URL", "http://localhost:8000")
+        config = {
+            "database_url": self._database_url(),
+            "redis_url": self._text("REDIS_URL"),
+            "secret_key": self._secret("SECRET_KEY"),
+            "keys": self._keys(),
+            "public_url": public_url,
+            "webhook_base_url": self._url("WEBHOOK_BASE_URL", public_url or ""),
+            "actual_gateway": self._gateway("actual", "TWILIO", "https://api.twilio.com"),
+            "exercise_gateway": self._gateway("exercise", "EXERCISE_GATEWAY", None),
+            "mission_name": self._text("MISSION_NAME") or "Consular service",
+            "mission_phone": self._text("MISSION_PHONE"),
+            "mastodon_url": self._url("MASTODON_URL", None),
+            "mastodon_token": self._text("MASTODON_TOKEN"),
+            "telegram_url": self._url("TELEGRAM_URL", "https://api.telegram.org"),
+            "telegram_token": self._text("TELEGRAM_TOKEN"),
+            "telegram_channel": self._text("TELEGRAM_CHANNEL"),
+            "exercise_mastodon_url": self._url("EXERCISE_MASTODON_URL", None),
+            "exercise_mastodon_token": self._text("EXERCISE_MASTODON_TOKEN"),
+            "trusted_proxies": self._number("TRUSTED_PROXIES", 0),
+            "max_request_bytes": self._number("MAX_REQUEST_BYTES", 262_144),
+            "lease_seconds": self._number("LEASE_SECONDS", 60, least=20),
+            "session_idle_minutes": self._number("SESSION_IDLE_MINUTES", 60, least=1),
+            "session_hours": self._number("SESSION_HOURS", 12, least=1),
+        }
+        if self.problems:
+            raise ConfigError("\n".join(self.problems))
+        assert set(config) == {f.name for f in fields(Config)}
+        return Config(**config)  # type: ignore[arg-type]
+
+    def _text(self, name: str) -> str | None:
+        return self.environ.get(name, "").strip() or None
+
+    def _required(self, name: str, cure: str) -> str:
+        value = self._text(name)
+        if value is None:
+            self.problems.append(f"{name} is not set: {cure}")
+        return value or ""
+
+    def _database_url(self) -> str:
+        url = self._required("DATABASE_URL", "give PostgreSQL's address, e.g. postgresql://user:password@host/consular")
+        for prefix in ("postgres://", "postgresql://"):
+            if url.startswith(prefix):
+                return "postgresql+psycopg://" + url.removeprefix(prefix)
+        if url and not url.startswith("postgresql+psycopg://"):
+            self.problems.append("DATABASE_URL must start with postgresql://: Consular runs on PostgreSQL only")
+        return url
+
+    def _secret(self, name: str) -> str:
+        value = self._required(name, "make one with `consular keys generate`")
+        if value and len(value) < 32:
+            self.problems.append(f"{name} is shorter than 32 characters: make one with `consular keys generate`")
+        return value
+
+    def _keys(self) -> str:
+        path = self._text("CONSULAR_KEY_FILE")
+        if path is None:
+            return self._required("CONSULAR_KEYS", "or set CONSULAR_KEY_FILE; make keys with `consular keys generate`")
+        try:
+            return Path(path).read_text("utf-8").strip()
+        except OSError as error:
+            self.problems.append(f"CONSULAR_KEY_FILE cannot be read ({error.strerror}): check the path and its rights")
+            return ""
+
+    def _url(self, name: str, default: str | None) -> str | None:
+        value = self._text(name) or default
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            self.problems.append(f"{name} must be a whole address such as https://consular.example.org")
+        return value.rstrip("/")
+
+    def _number(self, name: str, default: int, least: int = 0) -> int:
+        try:
+            value = int(self.environ.get(name) or default)
+        except ValueError:
+            self.problems.append(f"{name} must be a whole number")
+            return default
+        if value < least:
+            self.problems.append(f"{name} must be at least {least}")
+        return value
+
+    def _rate(self, name: str, default: float) -> float:
+        try:
+            value = float(self.environ.get(name) or default)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= 1_000_000:
+            self.problems.append(f"{name} must be a number of parts per second above 0")
+        return value
+
+    def _gateway(self, name: str, prefix: str, default_url: str | None) -> GatewayConfig | None:
+        wanted = [f"{prefix}_ACCOUNT_SID", f"{prefix}_AUTH_TOKEN", f"{prefix}_FROM"]
+        values = [self._text(variable) for variable in wanted]
+        url = self._url(f"{prefix}_BASE_URL", default_url)
+        if not any(values):
+            return None
+        for variable, value in zip(wanted, values, strict=True):
+            if value is None:
+                self.problems.append(f"{variable} is not set, but other {prefix}_* variables are: set all or none")
+        if url is None:
+            self.problems.append(f"{prefix}_BASE_URL is not set: give the address of the practice gateway")
+        return GatewayConfig(
+            name=name,
+            base_url=url or "",
+            account_sid=values[0] or "",
+            auth_token=values[1] or "",
+            sender=values[2] or "",
+            rate=self._rate(f"{prefix}_RATE", 1.0),
+            concurrency=self._number(f"{prefix}_CONCURRENCY", 50, least=1),
+        )

@@ -1,0 +1,39 @@
+"""Consular: registers citizens abroad, warns them, asks whether they are safe, hears them, and shows officers who needs help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from config import Config
+
+__all__ = ["create_app"]
+
+
+def create_app(config: Config, *, testing: bool = False) -> Flask:
+    """The one factory. Raises KeyUnavailableError when the encryption keys are missing or malformed."""
+    from flask import Flask
+
+    from consular import models  # noqa: F401
+    from consular.extensions import cipher, db
+    from consular.queueing import wakeups
+    from consular.web import register_web
+
+    cipher.configure(config.keys)
+    wakeups.configure(config.redis_url)
+    app = Flask("consular")
+    app.config.update(
+        TESTING=testing,
+        SECRET_KEY=config.secret_key,
+        SQLALCHEMY_DATABASE_URI=config.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_size": 12, "max_overflow": 20, "pool_timeout": 10, "pool_pre_ping": True},
+        MAX_CONTENT_LENGTH=config.max_request_bytes,
+        MAX_FORM_MEMORY_SIZE=config.max_request_bytes,
+        MAX_FORM_PARTS=200,
+        CONSULAR=config,
+    )
+    db.init_app(app)
+    register_web(app, config)
+    return app

@@ -1,0 +1,16 @@
+"""Columns, relationships, constraints; one aggregate per module. Importing the package registers every table."""
+
+from consular.models import (  # noqa: F401
+    alerts,
+    assistance,
+    audit,
+    crises,
+    inbound,
+    messages,
+    officers,
+    people,
+    places,
+    receipts,
+    social,
+    statuses,
+)

@@ -1,0 +1,1 @@
+"""Every SELECT and UPDATE that is more than an attribute change. Nothing here commits."""

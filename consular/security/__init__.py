@@ -1,0 +1,1 @@
+"""Sign-in, signed links, field encryption."""
