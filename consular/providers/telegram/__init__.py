@@ -1,0 +1,1 @@
+"""Public posts to a Telegram channel through its Bot API."""

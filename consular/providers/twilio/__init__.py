@@ -1,0 +1,1 @@
+"""Twilio's Messages API, its receipts, its inbound texts and its signatures."""
