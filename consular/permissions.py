@@ -1,0 +1,82 @@
+"""Who may call which endpoint: one table for every route of the application.
+
+Roles are job titles, not ranks; nobody has everything:
+
+- viewer: reads crises, alerts, the board and people's records; changes nothing.
+- author: reads; opens crises; writes, submits, withdraws and cancels alerts; stops a running send; answers requests.
+- approver: what an author may, and returns, rejects or approves alerts. That nobody approves what they wrote or last edited is
+  decided per alert (domain.alerts.next_state, and a CHECK in the database), not here. Closes crises.
+- administrator: officers' accounts and their sessions, nothing else. Whoever can make accounts must not also release alerts,
+  and has no need to read citizens' records.
+
+Stopping a send needs one person only, because a wrong text must be stopped within seconds.
+An endpoint without a row is refused while running and fails the build (tests/architecture/test_permissions.py).
+"""
+
+from __future__ import annotations
+
+from consular.models.officers import Role
+
+__all__ = ["ACCESS", "APPROVERS", "AUTHORS", "EVERY_OFFICER", "PUBLIC", "READERS", "Public", "Role", "access_to"]
+
+
+class Public:
+    """Open to everybody: pages without an account, and webhooks, which check a signature themselves."""
+
+    def __repr__(self) -> str:
+        return "PUBLIC"
+
+
+PUBLIC = Public()
+EVERY_OFFICER = frozenset(Role)
+READERS = frozenset({Role.VIEWER, Role.AUTHOR, Role.APPROVER})
+AUTHORS = frozenset({Role.AUTHOR, Role.APPROVER})
+APPROVERS = frozenset({Role.APPROVER})
+ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
+
+Access = frozenset[Role] | Public
+
+ACCESS: dict[str, Access] = {
+    "static": PUBLIC,
+    "health.alive": PUBLIC,
+    "health.ready": PUBLIC,
+    # signing in and out
+    "officer.sign_in": PUBLIC,
+    "officer.sign_out": EVERY_OFFICER,
+    "officer.home": EVERY_OFFICER,
+    # crises
+    "officer.crisis": READERS,
+    "officer.open_crisis": AUTHORS,
+    "officer.close_crisis": APPROVERS,
+    # alerts
+    "officer.alert": READERS,
+    "officer.alert_progress": READERS,
+    "officer.write_alert": AUTHORS,
+    "officer.edit_alert": AUTHORS,
+    "officer.submit_alert": AUTHORS,
+    "officer.withdraw_alert": AUTHORS,
+    "officer.cancel_alert": AUTHORS,
+    "officer.stop_alert": AUTHORS,
+    "officer.return_alert": APPROVERS,
+    "officer.reject_alert": APPROVERS,
+    "officer.approve_alert": APPROVERS,
+    "officer.retry_post": AUTHORS,
+    # accounts
+    "officer.officers": ADMINISTRATORS,
+    "officer.add_officer": ADMINISTRATORS,
+    "officer.disable_officer": ADMINISTRATORS,
+    "officer.enable_officer": ADMINISTRATORS,
+    "officer.unlock_officer": ADMINISTRATORS,
+    "officer.revoke_officer_sessions": ADMINISTRATORS,
+    # the board, people and requests
+    "officer.board": READERS,
+}
+
+_PUBLIC_BLUEPRINTS = ("citizen.", "webhooks.")
+
+
+def access_to(endpoint: str) -> Access | None:
+    """Who may call `endpoint`; None when it has no row."""
+    if endpoint.startswith(_PUBLIC_BLUEPRINTS):
+        return ACCESS.get(endpoint, PUBLIC)
+    return ACCESS.get(endpoint)
