@@ -1,0 +1,13 @@
+#!/bin/sh
+# Runs the Procfile's processes named as arguments, after a look at the settings and the migrations. Settings come from
+# .env where there is one, and from the environment.
+set -eu
+
+honcho=.venv/bin/honcho
+[ -f .env ] || [ -n "${DATABASE_URL:-}" ] || {
+    echo "Nothing is configured: copy .env.example to .env and fill it in, or set DATABASE_URL and the others." >&2
+    exit 1
+}
+"$honcho" run .venv/bin/consular check-config
+"$honcho" run .venv/bin/consular migrate
+exec "$honcho" start --concurrency worker-delivery=2 "$@"
