@@ -19,6 +19,7 @@ class RequestKind(StrEnum):
     UNCLEAR = "unclear"
     UNKNOWN_SENDER = "unknown_sender"
     WRONG_PERSON = "wrong_person"
+    OPTED_OUT = "opted_out"
 
 
 class AssistanceRequest(Base):

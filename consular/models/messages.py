@@ -44,6 +44,7 @@ class Message(Base):
 
     endpoint_index: blind index of the phone; a shared phone has one row per event. attempt_id: its upper 64 bits are `id`, so a
     receipt finds its row by primary key (domain.delivery.message_number). template: which acknowledgement, with inbound_id.
+    not_found_at: when the gateway's list first did not show the text of an `unknown` row.
     """
 
     __tablename__ = "messages"
@@ -103,6 +104,7 @@ class Message(Base):
     worker: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[MaybeMoment]
     sending_at: Mapped[MaybeMoment]
+    not_found_at: Mapped[MaybeMoment]
     provider_message_id: Mapped[str | None] = mapped_column(String(64))
     error_code: Mapped[str | None] = mapped_column(String(32))
     failure_reason: Mapped[FailureReason | None] = enum_column(FailureReason)

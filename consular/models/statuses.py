@@ -62,7 +62,8 @@ class PersonStatus(Base):
 class StatusEvent(Base):
     """One statement, reading, assessment or closing; append-only. note_sealed: place "status_events.note" with row `id`.
 
-    said_at orders them: a text counts from when it reached us, whenever it was processed.
+    said_at orders them: a text counts from when it reached us, whenever it was processed. text_key: the text or link answer that it
+    is, or that it is a reading of.
     """
 
     __tablename__ = "status_events"
@@ -77,6 +78,7 @@ class StatusEvent(Base):
     assessed: Mapped[Assessment | None] = enum_column(Assessment)
     count: Mapped[int | None]
     note_sealed: Mapped[MaybeSealed]
+    text_key: Mapped[str | None] = mapped_column(String(96))
     inbound_id: Mapped[UUID | None] = mapped_column(ForeignKey("inbound_messages.id"))
     officer_id: Mapped[UUID | None] = mapped_column(ForeignKey("officers.id"))
     said_at: Mapped[Moment]

@@ -714,6 +714,7 @@ def upgrade() -> None:
                 "unclear",
                 "unknown_sender",
                 "wrong_person",
+                "opted_out",
                 name="requestkind",
                 native_enum=False,
                 create_constraint=True,
@@ -802,6 +803,7 @@ def upgrade() -> None:
         sa.Column("worker", sa.String(length=64), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sending_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("not_found_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("provider_message_id", sa.String(length=64), nullable=True),
         sa.Column("error_code", sa.String(length=32), nullable=True),
         sa.Column(
@@ -925,6 +927,7 @@ def upgrade() -> None:
         ),
         sa.Column("count", sa.Integer(), nullable=True),
         sa.Column("note_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("text_key", sa.String(length=96), nullable=True),
         sa.Column("inbound_id", sa.Uuid(), nullable=True),
         sa.Column("officer_id", sa.Uuid(), nullable=True),
         sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
