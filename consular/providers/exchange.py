@@ -43,17 +43,18 @@ class Route:
 
 
 class WriteGuard:
-    """Lets libcurl write one request once, not after `write_before`, and only to an address that is allowed.
+    """Lets libcurl write a request once: in time, to an allowed address, not into a dead connection.
 
     libcurl repeats a request by itself, POST included, when a kept connection closes without an answer (up to five
     times). The server may have acted on the first. libcurl asks this guard each time the connection stands and
     nothing of the request is written yet, so refusing the second time is what keeps a person from being texted twice.
     """
 
-    __slots__ = ("_only_local", "_write_before", "is_written")
+    __slots__ = ("_dead_ports", "_only_local", "_write_before", "is_written")
 
-    def __init__(self, only_local: bool) -> None:
+    def __init__(self, only_local: bool, dead_ports: set[int] | None = None) -> None:
         self._only_local = only_local
+        self._dead_ports = dead_ports if dead_ports is not None else set()
         self._write_before = 0.0
         self.is_written = False
 
@@ -62,8 +63,11 @@ class WriteGuard:
         self._write_before = write_before
         self.is_written = False
 
-    def __call__(self, remote_address: str, _local_address: str, _remote_port: int, _local_port: int) -> int:
+    def __call__(self, remote_address: str, _local_address: str, _remote_port: int, local_port: int) -> int:
         if self.is_written or time.monotonic() >= self._write_before:
+            return int(pycurl.PREREQFUNC_ABORT)
+        if local_port in self._dead_ports:
+            self._dead_ports.discard(local_port)
             return int(pycurl.PREREQFUNC_ABORT)
         if self._only_local and not is_local_address(remote_address):
             return int(pycurl.PREREQFUNC_ABORT)
@@ -76,10 +80,10 @@ class Exchange:
 
     __slots__ = ("_body", "_guard", "_started_at", "_total_timeout", "curl")
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, dead_ports: set[int] | None = None) -> None:
         self.curl = pycurl.Curl()
         self._body = BytesIO()
-        self._guard = WriteGuard(route.only_local)
+        self._guard = WriteGuard(route.only_local, dead_ports)
         self._started_at = 0.0
         self._total_timeout = route.total_timeout_seconds
         _configure(self.curl, route)

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import pycurl
 
 from consular.providers.exchange import Answer, Exchange, Route
+from consular.providers.kept_connections import KeptConnections, forget
 
 Tag = TypeVar("Tag", bound=Hashable)
 
@@ -27,6 +28,7 @@ class Exchanges(Generic[Tag]):
         self._running: dict[Any, tuple[Tag, Exchange]] = {}
         self._failed_to_start: list[tuple[Tag, Answer]] = []
         self._selector = selectors.DefaultSelector()
+        self._kept = KeptConnections(self._selector, is_tls=route.url.startswith("https:"))
         self._timer_at: float | None = None
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
@@ -45,7 +47,7 @@ class Exchanges(Generic[Tag]):
 
     def start(self, tag: Tag, form: bytes) -> None:
         """Begin one POST; its answer comes back from poll() exactly once, whatever happens."""
-        exchange = self._idle.pop() if self._idle else Exchange(self._route)
+        exchange = self._idle.pop() if self._idle else Exchange(self._route, self._kept.dead_ports)
         exchange.prepare(form)
         try:
             self._multi.add_handle(exchange.curl)
@@ -80,6 +82,8 @@ class Exchanges(Generic[Tag]):
 
     def _turn(self, timeout_seconds: float) -> None:
         for key, events in self._selector.select(timeout_seconds):
+            if self._kept.notice(key.fd):
+                continue
             ready = (pycurl.CSELECT_IN if events & _READS else 0) | (pycurl.CSELECT_OUT if events & _WRITES else 0)
             self._multi.socket_action(key.fd, ready)
         if self._timer_at is not None and self._timer_at <= time.monotonic():
@@ -107,15 +111,12 @@ class Exchanges(Generic[Tag]):
 
     def _watch(self, wanted: int, descriptor: int, _multi: object, _data: object) -> None:
         if wanted == pycurl.POLL_REMOVE:
-            self._forget(descriptor)
+            self._kept.keep(descriptor)
             return
+        self._kept.take(descriptor)
         events = (_READS if wanted & pycurl.POLL_IN else 0) | (_WRITES if wanted & pycurl.POLL_OUT else 0)
         try:
             self._selector.modify(descriptor, events)
         except (KeyError, OSError):
-            self._forget(descriptor)
+            forget(self._selector, descriptor)
             self._selector.register(descriptor, events)
-
-    def _forget(self, descriptor: int) -> None:
-        if descriptor in self._selector.get_map():
-            self._selector.unregister(descriptor)

@@ -41,7 +41,7 @@ class MastodonPublisher:
         self._only_local = is_exercise
 
     def publish(self, request: PostRequest) -> PostResult:
-        """Post publicly in the request's language; blocks at most timeout_seconds, never raises for a failed request."""
+        """Post in public in the request's language; blocks at most timeout_seconds; a failed request never raises."""
         language = request.language.split("-")[0]
         fields = {"status": request.text, "visibility": "public"}
         if _LANGUAGE.fullmatch(language):

@@ -26,7 +26,7 @@ class WebhookRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class InboundText:
-    """A text from a person. body is exact, may be empty or hold any sign, NUL included; sender is the network's word."""
+    """A text from a person. body is exact, may be empty or hold any sign, even NUL; sender is the network's word."""
 
     message_sid: str
     sender: str = field(repr=False)
