@@ -15,11 +15,13 @@ from consular.providers.twilio.answers import judge
 from consular.providers.twilio.codes import (
     CODE_RULES,
     MESSAGE_STATES,
-    RetryPolicy as Retry,
     UnmappedStatus,
     map_status,
     message_state,
     rule_for,
+)
+from consular.providers.twilio.codes import (
+    RetryPolicy as Retry,
 )
 
 ACCOUNT = "AC" + "1" * 32
@@ -144,9 +146,11 @@ json_values = st.recursive(
 )
 
 
-@given(
-    status=st.integers(200, 599), fields=st.fixed_dictionaries({}, optional=dict.fromkeys(("sid", "status", "code",
-    "account_sid", "error_code"), json_values)), ) def test_no_shape_of_answer_raises(status, fields):
+ANSWER_FIELDS = dict.fromkeys(("sid", "status", "code", "account_sid", "error_code"), json_values)
+
+
+@given(status=st.integers(200, 599), fields=st.fixed_dictionaries({}, optional=ANSWER_FIELDS))
+def test_no_shape_of_answer_raises(status, fields):
     judge(Answer(is_written=True, status=status, body=json.dumps(fields).encode()), ACCOUNT)
 
 

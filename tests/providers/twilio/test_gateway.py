@@ -1,4 +1,4 @@
-"""What the gateway promises when nothing breaks: the form, the lease, the number of requests at once, one result each."""
+"""What the gateway promises when nothing breaks: the form, the lease, requests at once, one result each."""
 
 import logging
 import threading
