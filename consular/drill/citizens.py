@@ -16,7 +16,7 @@ from consular.drill.scenario import Place, Scenario
 class Citizen:
     """One made-up person as they (or their employer or relative) register.
 
-    mobile: E.164, None when none is known; shared_with: index of the person whose phone it is, None when it is their own.
+    mobile: E.164, None when none is known. shared_with: index of the person whose phone it is, None: their own.
     people_with_me: how many others they speak for. camp_contact: E.164 of the foreman of their camp.
     registers_again: somebody registers the same person a second time (registrations() yields both).
     """
@@ -62,7 +62,7 @@ def citizens(people: int, seed: int, scenario: Scenario) -> Iterator[Citizen]:
 
 
 def registrations(people: int, seed: int, scenario: Scenario) -> Iterator[Citizen]:
-    """The registrations those persons make: each once, and some again by an employer or relative who spells otherwise."""
+    """The registrations of those persons: each once, some again by an employer or relative who spells otherwise."""
     for citizen in citizens(people, seed, scenario):
         yield citizen
         if citizen.registers_again:

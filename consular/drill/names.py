@@ -2,25 +2,23 @@
 
 from consular.drill.dice import choose
 
-GIVEN = (
-    "Aarti", "Abdul", "Ajay", "Akhil", "Amar", "Amina", "Anil", "Anita", "Anjali", "Arjun", "Arun", "Asha", "Ashok", "Ayesha",
-    "Balwinder", "Beena", "Bhaskar", "Chandra", "Deepa", "Deepak", "Dinesh", "Elizabeth", "Farhan", "Fatima", "Gagan", "Geeta",
-    "Girish", "Gopal", "Gurpreet", "Hanif", "Harish", "Harpreet", "Imran", "Indira", "Jacob", "Jaya", "Jignesh", "Jincy",
-    "Jomon", "Kamal", "Karthik", "Kavita", "Kiran", "Lakshmi", "Lalita", "Leela", "Madhu", "Mahesh", "Manjeet", "Manoj",
-    "Mariam", "Meena", "Mohan", "Mohammed", "Mukesh", "Nasreen", "Naveen", "Neha", "Nitin", "Padma", "Pankaj", "Parveen",
-    "Pooja", "Prakash", "Priya", "Rafiq", "Raju", "Rakesh", "Ramesh", "Ravi", "Reena", "Rekha", "Sajid", "Salim", "Sandeep",
-    "Sanjay", "Santosh", "Saroj", "Seema", "Shabana", "Shaji", "Shanti", "Shyam", "Sindhu", "Soniya", "Sunil", "Suresh",
-    "Swapna", "Thomas", "Usha", "Vandana", "Venkat", "Vijay", "Vikram", "Vinod", "Yusuf", "Zainab",
-)  # fmt: skip
-FAMILY = (
-    "Abraham", "Ahmed", "Ali", "Ansari", "Bano", "Bhatt", "Biju", "Chacko", "Chaudhary", "Chauhan", "Das", "Desai", "Devi",
-    "Dhillon", "Dubey", "D'Souza", "Fernandes", "Gaikwad", "George", "Ghosh", "Gill", "Gowda", "Gupta", "Hussain", "Iyer",
-    "Jadhav", "Jain", "Jha", "Joseph", "Joshi", "Kadam", "Kapoor", "Kaur", "Khan", "Krishnan", "Kulkarni", "Kumar", "Kumari",
-    "Kurian", "Lal", "Mahato", "Malik", "Mathew", "Mehta", "Menon", "Mishra", "Mondal", "Nair", "Naidu", "Pandey", "Patel",
-    "Patil", "Pillai", "Prasad", "Qureshi", "Raj", "Rajan", "Ram", "Rao", "Rathod", "Rawat", "Reddy", "Roy", "Sahu", "Sarkar",
-    "Seth", "Shah", "Shaikh", "Sharma", "Shetty", "Siddiqui", "Singh", "Sinha", "Subramanian", "Thakur", "Thapa", "Tiwari",
-    "Varghese", "Varma", "Verma", "Yadav",
-)  # fmt: skip
+_GIVEN_NAMES = """
+Aarti Abdul Ajay Akhil Amar Amina Anil Anita Anjali Arjun Arun Asha Ashok Ayesha Balwinder Beena Bhaskar Chandra
+Deepa Deepak Dinesh Elizabeth Farhan Fatima Gagan Geeta Girish Gopal Gurpreet Hanif Harish Harpreet Imran Indira
+Jacob Jaya Jignesh Jincy Jomon Kamal Karthik Kavita Kiran Lakshmi Lalita Leela Madhu Mahesh Manjeet Manoj Mariam
+Meena Mohan Mohammed Mukesh Nasreen Naveen Neha Nitin Padma Pankaj Parveen Pooja Prakash Priya Rafiq Raju Rakesh
+Ramesh Ravi Reena Rekha Sajid Salim Sandeep Sanjay Santosh Saroj Seema Shabana Shaji Shanti Shyam Sindhu Soniya
+Sunil Suresh Swapna Thomas Usha Vandana Venkat Vijay Vikram Vinod Yusuf Zainab
+"""
+GIVEN = tuple(_GIVEN_NAMES.split())
+_FAMILY_NAMES = """
+Abraham Ahmed Ali Ansari Bano Bhatt Biju Chacko Chaudhary Chauhan Das Desai Devi Dhillon Dubey D'Souza Fernandes
+Gaikwad George Ghosh Gill Gowda Gupta Hussain Iyer Jadhav Jain Jha Joseph Joshi Kadam Kapoor Kaur Khan Krishnan
+Kulkarni Kumar Kumari Kurian Lal Mahato Malik Mathew Mehta Menon Mishra Mondal Nair Naidu Pandey Patel Patil Pillai
+Prasad Qureshi Raj Rajan Ram Rao Rathod Rawat Reddy Roy Sahu Sarkar Seth Shah Shaikh Sharma Shetty Siddiqui Singh
+Sinha Subramanian Thakur Thapa Tiwari Varghese Varma Verma Yadav
+"""
+FAMILY = tuple(_FAMILY_NAMES.split())
 OTHER_FAMILY = ("Al-Gharyani", "Ben Salem", "El-Mahdi", "Dubois", "Haddad", "Trabelsi", "Zwai", "Moreau")
 
 _INITIALS = "ABCDEGHJKLMNPRSTV"

@@ -53,3 +53,8 @@ def place_digit(phone: str) -> int | None:
     if not is_libyan(phone) or len(phone) != _LIBYAN_MOBILE_LENGTH:
         return None
     return int(phone[6])
+
+
+def stranger(roll: float) -> str:
+    """A number that no made-up citizen has: somebody else's phone, on a Libyan network that mobile() never uses."""
+    return f"+21896{int(roll * 10_000_000):07d}"

@@ -1,10 +1,11 @@
-"""What a scenario is: documented figures, disputed ones and labelled assumptions as data (marks as in the field notes)."""
+"""What a scenario is: documented figures, disputed ones and labelled assumptions, all as data."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from consular.drill import scenarios
 from consular.drill.behaviour import Rates
@@ -40,6 +41,7 @@ class Place:
     people: int
     digits: tuple[int, ...]
     is_desert: bool = False
+    is_eastern: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ class Scenario:
     rates: Rates
     alert_texts: dict[str, str]
     facts: tuple[Fact, ...]
+
+    def rates_with_east_cut(self) -> Rates:
+        """The same behaviour with the mobile network of the eastern places down for the whole drill."""
+        digits = frozenset(digit for place in self.places if place.is_eastern for digit in place.digits)
+        return replace(self.rates, cut_place_digits=digits)
 
 
 def load(name: str) -> Scenario:
@@ -117,7 +124,11 @@ def _assumptions(scenario: Scenario) -> Iterable[Fact]:
         "say how many they are": rates.with_count,
         "inbound texts the gateway delivers twice": rates.doubled_webhook,
     }
-    shares = {"phone line": rates.lines, "answer": rates.intents, "second text": rates.second_texts}
+    shares: dict[str, Shares[Any]] = {
+        "phone line": rates.lines,
+        "answer": rates.intents,
+        "second text": rates.second_texts,
+    }
     shares |= {"language": rates.languages, "registered": population.sources, "phone network": population.networks}
     for subject, share in numbers.items():
         yield Fact(subject, _percent(share), Mark.ASSUMED, "scenario")

@@ -1,7 +1,8 @@
 """Libya 2011 (Operation Safe Homecoming): made-up people on the documented frame of India's evacuation.
 
-Figures were published by the Indian government and the press of February and March 2011; each keeps the mark given to it
-when it was collected. All figures of the population and of its behaviour are assumptions except the split over places.
+Figures were published by the Indian government and the press of February and March 2011; each keeps the mark
+given to it when it was collected. All figures of the population and of its behaviour are
+assumptions except the split over places.
 """
 
 from consular.drill.behaviour import Intent, Line, Rates, SecondText
@@ -14,11 +15,10 @@ PLACES = (
     Place("Tripoli", 2210247, 11_129, (0, 1, 2, 3)),
     Place("Misratah", 2214846, 301, (4,)),
     Place("Sirte", 2210554, 570, (5,)),
-    Place("Benghazi", 88319, 3_000, (6, 7)),
+    Place("Benghazi", 88319, 3_000, (6, 7), is_eastern=True),
     Place("Sabha", 2212775, 2_000, (8,), is_desert=True),
-    Place("Al Jawf", 88962, 1_000, (9,), is_desert=True),
+    Place("Al Jawf", 88962, 1_000, (9,), is_desert=True, is_eastern=True),
 )
-EASTERN_DIGITS = frozenset({6, 7, 9})
 
 POPULATION = Population(
     networks=((Network.LIBYAN, 0.72), (Network.INDIAN, 0.275), (Network.THURAYA, 0.005)),
@@ -112,9 +112,10 @@ ALERT_TEXTS = {
     "and how many you are.",
     "hi": "भारतीय दूतावास: घर के अंदर रहें, काग़ज़ और फ़ोन तैयार रखें। उत्तर दें: 1 सुरक्षित, 2 मदद चाहिए, 3 लीबिया में नहीं, "
     "और आप कितने लोग हैं।",
-    "ar": "سفارة الهند: ابقوا في الداخل وجهزوا الأوراق والهاتف. أجيبوا: 1 بخير، 2 أحتاج مساعدة، 3 لست في ليبيا، وكم عددكم.",
-    "fr": "Ambassade de l'Inde : restez à l'intérieur, papiers et téléphone prêts. Répondez 1 en sécurité, 2 besoin d'aide, "
-    "3 pas en Libye, et combien vous êtes.",
+    "ar": "سفارة الهند: ابقوا في الداخل وجهزوا الأوراق والهاتف. "
+    "أجيبوا: 1 بخير، 2 أحتاج مساعدة، 3 لست في ليبيا، وكم عددكم.",
+    "fr": "Ambassade de l'Inde : restez à l'intérieur, papiers et téléphone prêts. "
+    "Répondez 1 en sécurité, 2 besoin d'aide, 3 pas en Libye, et combien vous êtes.",
 }
 
 SCENARIO = Scenario(
