@@ -40,7 +40,7 @@ class Head:
 def parse_head(raw: bytes) -> Head:
     """The head without its last empty line; clients repeat their heads, so most come from the cache.
 
-    """The head without its last empty line; clients repeat theirs, so most come from the cache.
+    Raises BadRequest: 400 for anything ambiguous, 411 without a length for a body, 413 for a body over MAX_BODY.
     """
     first, *lines = raw.split(b"\r\n")
     match = _REQUEST_LINE.fullmatch(first)
