@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -51,7 +52,8 @@ def all_gone(pids: list[int]) -> bool:
     return all(guardian.identity(pid) is None for pid in pids)
 
 
-def start_in_another_process(directory: Path) -> tuple[subprocess.Popen[str], str]:
+@contextmanager
+def started_elsewhere(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     code = f"""
         import signal
         from pathlib import Path
@@ -64,7 +66,18 @@ def start_in_another_process(directory: Path) -> tuple[subprocess.Popen[str], st
         [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     assert parent.stdout is not None
-    return parent, parent.stdout.readline().strip()
+    try:
+        yield parent, parent.stdout.readline().strip()
+    finally:
+        parent.kill()
+        parent.communicate(timeout=30)
+
+
+def guardian_of(pid: int) -> int:
+    command = ["ps", "-axww", "-o", "pid=,ppid=,args="]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listing.splitlines()]
+    return next(int(row[0]) for row in rows if row[1] == str(pid) and "guardian" in row[2])
 
 
 @pytest.fixture(scope="module")
@@ -165,25 +178,17 @@ def test_an_error_inside_stops_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_they_end_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:
-    parent, url = start_in_another_process(tmp_path)
-    pids, sockets = pids_in(tmp_path), socket_folder(url)
-    parent.send_signal(number)
-    parent.communicate(timeout=30)
+    with started_elsewhere(tmp_path) as (parent, url):
+        pids, sockets = pids_in(tmp_path), socket_folder(url)
+        parent.send_signal(number)
+        parent.communicate(timeout=30)
     assert eventually(lambda: all_gone(pids) and not sockets.exists())
 
 
 def test_what_a_dead_run_left_is_cleared(tmp_path: Path) -> None:
-    parent, url = start_in_another_process(tmp_path)
-    pids = pids_in(tmp_path)
-    family = subprocess.run(["ps", "-ax", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    watch = next(
-        int(line.split()[0])
-        for line in family.splitlines()
-        if line.split()[1] == str(parent.pid) and "guardian" in line
-    )
-    os.kill(watch, signal.SIGKILL)
-    parent.kill()
-    parent.communicate(timeout=30)
+    with started_elsewhere(tmp_path) as (parent, url):
+        pids = pids_in(tmp_path)
+        os.kill(guardian_of(parent.pid), signal.SIGKILL)
     assert not all_gone(pids)
     with EmbeddedServers(tmp_path, durable=False) as servers:
         assert all_gone(pids)
