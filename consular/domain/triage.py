@@ -27,6 +27,18 @@ class Assessment(StrEnum):
     DECEASED = "deceased"
 
 
+class Outcome(StrEnum):
+    """How a request to the officers ended. MISREAD: the rules took a text for a call for help that is none."""
+
+    HELPED = "helped"
+    PASSED_ON = "passed_on"
+    NO_LONGER_NEEDED = "no_longer_needed"
+    MISREAD = "misread"
+    DUPLICATE = "duplicate"
+    READ = "read"
+    NO_ACTION = "no_action"
+
+
 class StatementSource(StrEnum):
     """Where a status event came from."""
 
@@ -37,11 +49,19 @@ class StatementSource(StrEnum):
     CLOSING = "officer_closing"
 
 
+_FROM_PERSON = (StatementSource.SMS, StatementSource.LINK)
+
+_WEIGHT = {None: 0, Stated.SAFE: 1, Stated.NOT_THERE: 2, Stated.UNCLEAR: 3, Stated.NEEDS_HELP: 4}
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One event about a person. `order` breaks ties of said_at. A CLOSING says that calls for help up to then are dealt with.
+    """One event about a person. text_key names the text (or link answer) that a person gave; officers' acts carry the
+    key of that text. Without a key, the moment of saying it is the key.
 
-    A READING is an officer's reading of an unclear text: it takes that text's said_at and replaces its UNCLEAR (same `text_key`).
+    order: rises with every officer's act, and an act comes after the text it is about. Between texts it means
+    nothing, so that the order in which they were processed does not matter. A READING with stated None says that the
+    text tells nothing of the person.
     """
 
     said_at: datetime
@@ -54,51 +74,92 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a person's statements amount to; all empty when they said nothing."""
+    """What a person's statements amount to; all empty when they said nothing.
+
+    While a call for help is open, said_at is that of the oldest open one, and count the last number that an open one
+    gave.
+    """
 
     stated: Stated | None
     count: int | None
     said_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What one text says after the officers' acts on it."""
+
+    said_at: datetime
+    stated: Stated
+    count: int | None
+    text_key: str
+    is_open_call: bool
+
+    @property
+    def rank(self) -> tuple[datetime, int, int, str]:
+        return (self.said_at, _WEIGHT[self.stated], self.count or 0, self.text_key)
+
+
 def fold(statements: Iterable[Statement]) -> Standing:
-    """The same result for any order of arrival: the last statement counts, but an open call for help beats all later ones.
+    """The same result for any order and repetition of the same events; at the same instant the graver word counts.
 
-    Only a CLOSING ends a call for help. An unread UNCLEAR later than SAFE is doubt, so it counts.
+    The last text counts, but an open call for help beats every other text, earlier or later. It ends only by a
+    CLOSING of that very text, so a call that no officer has seen cannot be closed by accident. An officer's last
+    READING replaces the rules' reading of its text, except that the rules' NEEDS_HELP also needs the CLOSING. UNCLEAR
+    is never counted as anything else.
     """
-    ordered = sorted(statements, key=lambda statement: (statement.said_at, statement.order))
-    readings = {s.text_key: s for s in ordered if s.source is StatementSource.READING and s.text_key}
-    closed_until = max((s.said_at for s in ordered if s.source is StatementSource.CLOSING), default=None)
-    standing: Statement | None = None
-    for statement in ordered:
-        if statement.stated is None or _is_replaced(statement, readings):
-            continue
-        if standing is not None and _is_open_need(standing, closed_until):
-            break
-        standing = statement
-    if standing is None:
+    words = sorted(_words(statements), key=lambda word: word.rank)
+    if not words:
         return Standing(None, None, None)
-    return Standing(standing.stated, standing.count, standing.said_at)
+    calls = [word for word in words if word.is_open_call]
+    if calls:
+        counts = [call.count for call in calls if call.count is not None]
+        return Standing(Stated.NEEDS_HELP, counts[-1] if counts else None, calls[0].said_at)
+    last = words[-1]
+    return Standing(last.stated, last.count, last.said_at)
 
 
-def _is_replaced(statement: Statement, readings: dict[str | None, Statement]) -> bool:
-    latest = readings.get(statement.text_key)
-    return latest is not None and latest is not statement
+def _words(statements: Iterable[Statement]) -> Iterable[_Word]:
+    by_text: dict[str, list[Statement]] = {}
+    for statement in statements:
+        if statement.source is not StatementSource.ASSESSMENT:
+            by_text.setdefault(statement.text_key or statement.said_at.isoformat(), []).append(statement)
+    for text_key, events in by_text.items():
+        word = _word(text_key, events)
+        if word is not None:
+            yield word
 
 
-def _is_open_need(statement: Statement, closed_until: datetime | None) -> bool:
-    return statement.stated is Stated.NEEDS_HELP and (closed_until is None or statement.said_at > closed_until)
+def _word(text_key: str, events: list[Statement]) -> _Word | None:
+    closed_at = max((e.order for e in events if e.source is StatementSource.CLOSING), default=None)
+    said = max(
+        (e for e in events if e.source in _FROM_PERSON),
+        key=lambda e: (_WEIGHT[e.stated], e.said_at, e.count or 0),
+        default=None,
+    )
+    reading = max((e for e in events if e.source is StatementSource.READING), key=lambda e: e.order, default=None)
+    effective = reading or said
+    if said is not None and reading is not None and said.stated is Stated.NEEDS_HELP and closed_at is None:
+        effective = said
+    if effective is None or effective.stated is None:
+        return None
+    is_call = effective.stated is Stated.NEEDS_HELP
+    reopened = effective is reading and closed_at is not None and effective.order > closed_at
+    is_open_call = is_call and (closed_at is None or reopened)
+    said_at = (said or effective).said_at
+    return _Word(said_at, effective.stated, effective.count, text_key, is_open_call)
 
 
 def attribute(stated: Stated, count: int | None, registered: tuple[int, ...]) -> Stated:
     """What one text from a phone says of each of the people behind it. registered: heads in each record on that phone.
 
-    A call for help is believed of all of them. "Safe" (or "not there") is believed of one record unless the number said is smaller
-    than the heads in it, and of several records only when the number said covers everybody; anything else is for a human.
+    A call for help is believed of all of them. "Safe" (or "not there") is believed of one record unless the number
+    said is smaller than the heads in it, and of several records only when the number said covers everybody; anything
+    else is for a human.
     """
     if stated in (Stated.NEEDS_HELP, Stated.UNCLEAR):
         return stated
-    if len(registered) > 1 and (count is None or count < sum(registered)):
+    if len(registered) != 1 and (count is None or not registered):
         return Stated.UNCLEAR
     if count is not None and count < sum(registered):
         return Stated.UNCLEAR
