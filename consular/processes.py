@@ -277,11 +277,17 @@ class ProcessGroup:
             self._end(child)
             if now - child.started_at > HEALTHY_AFTER_S:
                 child.restarts = 0
-            child.restart_at = now + min(FIRST_BACK_OFF_S * 2 ** min(child.restarts, 10), LONGEST_BACK_OFF_S)
+            child.restart_at = now + _pause(child.restarts)
         elif now >= child.restart_at:
             child.restarts += 1
-            child.popen, child.target = self._spawn(child.program, child.log)
-            child.started_at, child.restart_at = now, None
+            try:
+                child.popen, child.target = self._spawn(child.program, child.log)
+            except ProcessError as error:
+                child.restart_at = now + _pause(child.restarts)
+                with child.log.open("a", encoding="utf-8") as output:
+                    output.write(f"{error}\n")
+            else:
+                child.started_at, child.restart_at = now, None
 
     def _obituary(self, child: Child) -> str:
         code = child.exit_code or 0
@@ -291,6 +297,10 @@ class ProcessGroup:
     def _with_tail(self, child: Child, sentence: str) -> str:
         tail = self.tail(child.program.name)
         return f"{sentence} Its last lines ({child.log}):\n{tail}" if tail else f"{sentence} It wrote nothing."
+
+
+def _pause(restarts: int) -> float:
+    return min(FIRST_BACK_OFF_S * 2 ** min(restarts, 10), LONGEST_BACK_OFF_S)
 
 
 @contextmanager

@@ -149,6 +149,18 @@ def test_a_supervised_child_comes_back(group: ProcessGroup) -> None:
     assert gone(child.pid)
 
 
+def test_a_supervised_child_whose_program_is_away_for_a_while_comes_back(group: ProcessGroup, tmp_path: Path) -> None:
+    program, away = tmp_path / "program", tmp_path / "away"
+    program.write_text("#!/bin/sh\nsleep 1000\n")
+    program.chmod(0o755)
+    child = group.start(Program("worker", [program], supervise=True))
+    program.rename(away)
+    os.kill(child.pid, signal.SIGKILL)
+    assert says(group, "worker", "worker cannot be started")
+    away.rename(program)
+    assert eventually(lambda: child.exit_code is None)
+
+
 def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     parent_code = f"""
         import signal, sys
