@@ -300,7 +300,7 @@ class ProcessGroup:
 
 
 def _pause(restarts: int) -> float:
-    return min(FIRST_BACK_OFF_S * 2 ** min(restarts, 10), LONGEST_BACK_OFF_S)
+    return min(FIRST_BACK_OFF_S * 2.0 ** min(restarts, 10), LONGEST_BACK_OFF_S)
 
 
 @contextmanager
