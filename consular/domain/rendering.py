@@ -3,7 +3,6 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
 from enum import StrEnum
 from uuid import UUID
 
@@ -101,7 +100,7 @@ def acknowledgement(
         raise ValueError("no receipt for this kind of reply")
     if kind == "OPT_OUT" and not confirm_opt_out:
         return None
-    sentence = _in_language(wordings.RECEIPTS[kind], language)
+    sentence = wordings.in_language(wordings.RECEIPTS[kind], language)
     short = _frame([sentence], language, is_exercise, reference)
     if link is None or kind not in _RECEIPTS_WITH_LINK:
         return short
@@ -124,22 +123,15 @@ def reference_for(message_id: UUID) -> str:
 
 def _answer_lines(language: str, link: str | None, asks_for_reply: bool) -> list[str]:
     if asks_for_reply:
-        answers = _in_language(wordings.ANSWERS, language)
-        return [answers + (_in_language(wordings.OR_LINK, language).replace("{link}", link) if link else "")]
-    return [_in_language(wordings.LINK_ALONE, language).replace("{link}", link)] if link else []
+        answers = wordings.in_language(wordings.ANSWERS, language)
+        return [answers + (wordings.in_language(wordings.OR_LINK, language).replace("{link}", link) if link else "")]
+    return [wordings.in_language(wordings.LINK_ALONE, language).replace("{link}", link)] if link else []
 
 
 def _frame(lines: list[str], language: str, is_exercise: bool, reference: str) -> str:
-    word = _in_language(wordings.EXERCISE, language)
+    word = wordings.in_language(wordings.EXERCISE, language)
     framed = [*lines, f"Ref {reference}"]
     return "\n".join([word, *framed, word] if is_exercise else framed)
-
-
-def _in_language(texts: Mapping[str, str], language: str) -> str:
-    primary = language.partition("-")[0].lower()
-    if primary not in texts:
-        raise ValueError("not one of our languages")
-    return texts[primary]
 
 
 def _pair_surrogates(text: str) -> str:

@@ -4,6 +4,8 @@ English and French keep to the GSM-7 alphabet (no ç, ê or ’), or a text woul
 nothing but that an officer reads. Digits are the answers: the gateway keeps YES, END, CANCEL, HELP and STOP for itself.
 """
 
+from collections.abc import Mapping
+
 EXERCISE = {"en": "EXERCISE", "fr": "EXERCICE", "ar": "تمرين", "hi": "अभ्यास"}
 
 ANSWERS = {
@@ -70,3 +72,11 @@ RECEIPTS = {
         "hi": "धन्यवाद। हमने दर्ज किया कि यह नंबर किसी और का है।",
     },
 }
+
+
+def in_language(texts: Mapping[str, str], language: str) -> str:
+    """The text in a language given as BCP-47 tag; only its primary subtag counts. Raises ValueError for another."""
+    primary = language.partition("-")[0].lower()
+    if primary not in texts:
+        raise ValueError("not one of our languages")
+    return texts[primary]
