@@ -18,10 +18,13 @@ def create_app(config: Config, *, testing: bool = False) -> Flask:
 
     from consular import models  # noqa: F401
     from consular.extensions import cipher, db
+    from consular.providers.registry import Adapters
     from consular.queueing import wakeups
+    from consular.security.links import links
     from consular.web import register_web
 
     cipher.configure(config.keys)
+    links.configure(config.secret_key)
     wakeups.configure(config.redis_url)
     app = Flask("consular")
     app.config.update(
@@ -35,5 +38,6 @@ def create_app(config: Config, *, testing: bool = False) -> Flask:
         CONSULAR=config,
     )
     db.init_app(app)
+    app.extensions["consular"] = Adapters(config)
     register_web(app, config)
     return app

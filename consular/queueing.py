@@ -43,16 +43,22 @@ class Wakeups:
     def __init__(self) -> None:
         self._connection: Redis | None = None
         self._broken_until = 0.0
+        self._kicked_at: dict[str, float] = {}
 
     def configure(self, redis_url: str | None) -> None:
         """Use the Redis at `redis_url`, or none."""
         self._connection = connect(redis_url) if redis_url else None
         self._broken_until = 0.0
 
-    def kick(self, queue: str, width: int = 1) -> bool:
-        """Make sure that `width` wake-ups wait in `queue`. True when Redis has them."""
-        if self._connection is None or time.monotonic() < self._broken_until:
+    def kick(self, queue: str, width: int = 1, at_most_every: float = 0.0) -> bool:
+        """Make sure that `width` wake-ups wait in `queue`. True when Redis has them.
+
+        at_most_every: seconds in which this process asks once; for doors that many people use at the same time.
+        """
+        now = time.monotonic()
+        if self._connection is None or now < self._broken_until or now - self._kicked_at.get(queue, -60.0) < at_most_every:
             return False
+        self._kicked_at[queue] = now
         function, arguments = _JOBS[queue]
         try:
             target = open_queue(queue, self._connection)

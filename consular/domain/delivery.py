@@ -1,7 +1,14 @@
 """The states of one message and the only ways between them (docs/adr/0003)."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from consular.domain.alerts import MessageClass
+from consular.domain.ports import RefusalScope, SendOutcome, SmsResult
 
 
 class MessageState(StrEnum):
@@ -33,6 +40,101 @@ class Reach(StrEnum):
     NOT_DELIVERED = "not_delivered"
 
 
+TERMINAL = frozenset(
+    {
+        MessageState.DELIVERED,
+        MessageState.READ,
+        MessageState.UNDELIVERED,
+        MessageState.REFUSED,
+        MessageState.FAILED,
+        MessageState.CANCELLED,
+        MessageState.EXPIRED,
+    }
+)
+
+RANK: dict[MessageState, int] = {
+    MessageState.QUEUED: 0,
+    MessageState.CLAIMED: 0,
+    MessageState.SENDING: 0,
+    MessageState.UNKNOWN: 0,
+    MessageState.HELD: 0,
+    MessageState.CANCELLED: 0,
+    MessageState.EXPIRED: 0,
+    MessageState.REFUSED: 0,
+    MessageState.ACCEPTED: 1,
+    MessageState.SENT: 2,
+    MessageState.UNDELIVERED: 3,
+    MessageState.FAILED: 3,
+    MessageState.DELIVERED: 4,
+    MessageState.READ: 5,
+}
+"""A receipt moves a message only to a higher rank. Rank 0 is all we know by ourselves: any receipt proves more than that."""
+
+MAX_UNFINISHED_TRIES = 3
+"""A row whose worker died this often while it was claimed is held for an officer: it may be what kills them."""
+
+FIRST_CALLBACK_GRACE = timedelta(seconds=60)
+"""Two empty list answers must be this far apart before a text counts as not found."""
+
+VALIDITY_MARGIN = timedelta(minutes=5)
+"""After validity plus this, a text without trace can no longer arrive."""
+
+
 def message_number(attempt_id: UUID) -> int:
     """The number of the message an attempt belongs to: the upper 64 bits of the attempt's id."""
     return attempt_id.int >> 64
+
+
+def forward(current: MessageState, reported: MessageState) -> MessageState:
+    """The state after a receipt: never back, whatever the order or number of receipts."""
+    return reported if RANK[reported] > RANK[current] else current
+
+
+def counted_as(state: MessageState) -> str:
+    """The counter a state belongs to: what workers do in between is still "queued" to an officer."""
+    waiting = (MessageState.CLAIMED, MessageState.SENDING)
+    return MessageState.QUEUED.value if state in waiting else state.value
+
+
+@dataclass(frozen=True, slots=True)
+class AfterSend:
+    """What one result does to its row. retry_in_seconds only with QUEUED: full jitter is already in it."""
+
+    state: MessageState
+    retry_in_seconds: float = 0.0
+
+
+def after_send(result: SmsResult, tries: int, jitter: float) -> AfterSend:
+    """The row's state after one request. jitter: 0..1. tries: how often this row was claimed before.
+
+    A refusal of the whole country or account is not this row's fault: it waits while the line is stopped.
+    """
+    match result.outcome:
+        case SendOutcome.ACCEPTED:
+            return AfterSend(MessageState.ACCEPTED)
+        case SendOutcome.UNKNOWN:
+            return AfterSend(MessageState.UNKNOWN)
+        case SendOutcome.REFUSED if result.scope in (RefusalScope.COUNTRY, RefusalScope.ACCOUNT):
+            return AfterSend(MessageState.QUEUED, 30.0 + 30.0 * jitter)
+        case SendOutcome.REFUSED:
+            return AfterSend(MessageState.REFUSED)
+        case SendOutcome.NOT_SENT:
+            ceiling = min(30.0, 0.5 * 2 ** min(tries, 6))
+            return AfterSend(MessageState.QUEUED, (result.retry_after_seconds or 0.0) + ceiling * jitter)
+
+
+def after_not_found(
+    message_class: MessageClass, now: datetime, sending_at: datetime, not_found_at: datetime | None, validity: timedelta
+) -> MessageState | None:
+    """What to do with an `unknown` text that the gateway's list did not show just now; None: ask again later.
+
+    not_found_at: the first such answer. life_safety: sent again after two empty answers FIRST_CALLBACK_GRACE apart (declared as a
+    possible duplicate). normal: only when its validity is over, so that it cannot arrive twice. sensitive: an officer decides.
+    """
+    if not_found_at is None or now - not_found_at < FIRST_CALLBACK_GRACE:
+        return None
+    if message_class is MessageClass.LIFE_SAFETY:
+        return MessageState.QUEUED
+    if message_class is MessageClass.SENSITIVE:
+        return MessageState.HELD
+    return MessageState.QUEUED if now > sending_at + validity + VALIDITY_MARGIN else None

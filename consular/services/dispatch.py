@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from consular.domain.alerts import MessageClass
 from consular.domain.audience import AudienceRule
-from consular.domain.delivery import MessageState
+from consular.domain.delivery import MessageState, counted_as
 from consular.models.alerts import AlertEvent
 from consular.queries import counters, fanout, reach
 from consular.queries.audience import select_people
@@ -19,7 +20,6 @@ from consular.queries.fanout import FanOutCount
 AnySession = Session | scoped_session[Session]
 
 PRIORITIES = {MessageClass.LIFE_SAFETY: 9, MessageClass.NORMAL: 5, MessageClass.SENSITIVE: 5}
-_BUCKETS = {"waiting": "waiting", "no_phone": "no_phone"}
 
 
 def fan_out(session: AnySession, event: AlertEvent, rule: AudienceRule, gateway_name: str, now: datetime) -> FanOutCount:
@@ -33,10 +33,11 @@ def fan_out(session: AnySession, event: AlertEvent, rule: AudienceRule, gateway_
         "expires_at": event.expires_at,
     }
     count = fanout.insert_rows(session, select_people(rule, now.date()), values)
-    deltas = {(event.id, "message:queued"): count.messages, (event.crisis_id, "people"): sum(count.fresh.values())}
+    reach.raise_for_event(session, event.id)
+    deltas = {(event.id, "message:queued"): count.messages}
     for reached, people in count.fresh.items():
         deltas[event.crisis_id, f"reach:{reached}"] = people
-        deltas[event.crisis_id, f"bucket:{_BUCKETS[reached]}"] = people
+        deltas[event.crisis_id, f"bucket:{reached}"] = people
     counters.add(session, deltas)
     return count
 
@@ -50,8 +51,8 @@ def cancel_unsent(session: AnySession, event_id: UUID, now: datetime) -> int:
     rows = session.execute(text(_CANCEL), {"event_id": event_id, "now": now}).all()
     if rows:
         deltas = {(event_id, f"message:{MessageState.CANCELLED}"): len(rows)}
-        for before in {row.before for row in rows}:
-            deltas[event_id, f"message:{before}"] = -sum(1 for row in rows if row.before == before)
+        for before, number in Tally(counted_as(MessageState(row.before)) for row in rows).items():
+            deltas[event_id, f"message:{before}"] = -number
         reach.apply(session, [row.id for row in rows])
         counters.add(session, deltas)
     return len(rows)

@@ -3,3 +3,5 @@
 from flask import Blueprint
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+
+from consular.web.webhooks import twilio  # noqa: E402,F401

@@ -1,0 +1,137 @@
+"""Texts from people: storing them, finding who sent them, and which open question they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session, scoped_session
+
+AnySession = Session | scoped_session[Session]
+
+_STORE = text("""
+insert into inbound_messages (id, gateway, provider_message_id, path, sender_sealed, sender_index, body_sealed, raw_sealed,
+                              received_at)
+values (:id, :gateway, :provider_message_id, :path, :sender_sealed, :sender_index, :body_sealed, :raw_sealed, :received_at)
+on conflict (gateway, provider_message_id) do nothing returning id
+""")
+
+_TAKE = text("""
+select id, gateway, sender_sealed, sender_index, body_sealed, received_at, tries from inbound_messages
+where processed_at is null and tries < :most_tries order by received_at limit :limit for update skip locked
+""")
+
+_PEOPLE = text("""
+select distinct c.value_index, c.person_id, c.country, p.language,
+    coalesce((select r.people_count from registrations r where r.person_id = c.person_id order by r.created_at desc limit 1), 1)
+        as heads
+from contact_points c join people p on p.id = c.person_id
+where c.channel = 'sms' and c.value_index = any(:indexes) order by c.person_id
+""")
+
+_QUESTIONS = text("""
+select distinct on (r.person_id) r.person_id, r.message_id, e.id as event_id, e.crisis_id, e.status, e.asks_for_reply
+from recipients r join alert_events e on e.id = r.event_id join crises c on c.id = e.crisis_id and c.closed_at is null
+where r.person_id = any(:people) and e.status = :status
+order by r.person_id, e.asks_for_reply desc, e.approved_at desc
+""")
+
+_FINISH = text("""
+update inbound_messages i set processed_at = now(), kind = b.kind, count = b.count, classifier_version = :version,
+    crisis_id = b.crisis_id, event_id = b.event_id, message_id = b.message_id, person_id = b.person_id,
+    people_matched = b.people_matched
+from unnest(cast(:ids as uuid[]), cast(:kinds as text[]), cast(:counts as int[]), cast(:crises as uuid[]),
+    cast(:events as uuid[]), cast(:messages as bigint[]), cast(:persons as uuid[]), cast(:matched as int[]))
+    as b (id, kind, count, crisis_id, event_id, message_id, person_id, people_matched)
+where i.id = b.id
+""")
+
+_ACKNOWLEDGE = text("""
+insert into messages (kind, inbound_id, crisis_id, channel, endpoint_index, language, gateway, priority, state, not_before,
+                      expires_at, template)
+select 'acknowledgement', a.inbound_id, a.crisis_id, 'sms', i.sender_index, a.language, i.gateway, 4, 'queued', now(),
+       now() + interval '1 hour', a.template
+from unnest(cast(:ids as uuid[]), cast(:crises as uuid[]), cast(:languages as text[]), cast(:templates as text[]))
+    as a (inbound_id, crisis_id, language, template)
+join inbound_messages i on i.id = a.inbound_id
+where (select count(*) from inbound_messages o where o.sender_index = i.sender_index
+       and o.received_at > i.received_at - interval '1 hour') <= :most_an_hour
+on conflict do nothing
+""")
+
+
+def store(session: AnySession, row: dict[str, Any]) -> bool:
+    """Insert one raw text; False when it is already there."""
+    return session.execute(_STORE, row).scalar() is not None
+
+
+def take(session: AnySession, limit: int, most_tries: int) -> Sequence[Row[Any]]:
+    """Lock the oldest unprocessed texts that nobody else works on."""
+    return session.execute(_TAKE, {"limit": limit, "most_tries": most_tries}).all()
+
+
+def count_try(session: AnySession, inbound_id: UUID) -> None:
+    """Note that processing this text failed once more."""
+    session.execute(text("update inbound_messages set tries = tries + 1 where id = :id"), {"id": inbound_id})
+
+
+def people_behind(session: AnySession, indexes: Sequence[bytes]) -> Sequence[Row[Any]]:
+    """Everybody on record with one of these phones: (value_index, person_id, country, language, heads)."""
+    return session.execute(_PEOPLE, {"indexes": list(indexes)}).all()
+
+
+def open_questions(session: AnySession, people: Sequence[UUID], status: str) -> Sequence[Row[Any]]:
+    """Per person the latest event in an open crisis that asks for a reply, else the latest event."""
+    return session.execute(_QUESTIONS, {"people": list(people), "status": status}).all()
+
+
+def finish(session: AnySession, version: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write the results: rows of (id, kind, count, crisis, event, message, person, people matched)."""
+    names = ("ids", "kinds", "counts", "crises", "events", "messages", "persons", "matched")
+    columns: dict[str, list[Any]] = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    session.execute(_FINISH, {"version": version, **columns})
+
+
+def acknowledge(session: AnySession, rows: Sequence[tuple[UUID, UUID | None, str, str]], most_an_hour: int) -> int:
+    """Queue one receipt per text (inbound id, crisis, language, template), not for a phone that writes all the time."""
+    values = {
+        "ids": [row[0] for row in rows],
+        "crises": [row[1] for row in rows],
+        "languages": [row[2] for row in rows],
+        "templates": [row[3] for row in rows],
+        "most_an_hour": most_an_hour,
+    }
+    return int(session.execute(_ACKNOWLEDGE, values).rowcount)  # type: ignore[attr-defined]
+
+
+def opt_out(session: AnySession, indexes: Sequence[bytes], at: datetime) -> None:
+    """No more texts to these phones."""
+    session.execute(
+        text("""
+        insert into opt_outs (value_index, opted_out_at) select distinct i, cast(:at as timestamptz) from unnest(cast(:indexes as bytea[])) as i
+        on conflict (value_index) do update set opted_out_at = excluded.opted_out_at, ended_at = null
+        """),
+        {"indexes": sorted(set(indexes)), "at": at},
+    )
+
+
+def opt_in(session: AnySession, indexes: Sequence[bytes], at: datetime) -> None:
+    """Texts again to these phones."""
+    session.execute(
+        text("update opt_outs set ended_at = :at where value_index = any(:indexes) and ended_at is null"),
+        {"indexes": list(indexes), "at": at},
+    )
+
+
+def freeze_phone(session: AnySession, indexes: Sequence[bytes], at: datetime) -> None:
+    """The phone belongs to somebody else now: nothing more is sent there until an officer has looked."""
+    session.execute(
+        text("""
+        update contact_points set unusable_since = :at, unusable_reason = 'wrong_person'
+        where value_index = any(:indexes) and channel = 'sms' and unusable_since is null
+        """),
+        {"indexes": list(indexes), "at": at},
+    )

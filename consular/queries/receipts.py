@@ -1,0 +1,114 @@
+"""Storing receipts as they come and applying them in bulk, forward only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session, scoped_session
+
+from consular.domain.delivery import RANK
+
+AnySession = Session | scoped_session[Session]
+
+_RANK_SQL = "case m.state " + " ".join(f"when '{state.value}' then {rank}" for state, rank in RANK.items()) + " end"
+
+_STORE = text("""
+insert into receipt_events (id, gateway, provider_message_id, attempt_id, status, error_code, raw_sealed, received_at)
+values (:id, :gateway, :provider_message_id, :attempt_id, :status, :error_code, :raw_sealed, :received_at)
+on conflict (gateway, provider_message_id, status, error_code) do nothing
+""")
+
+_TAKE = text("""
+select id, gateway, provider_message_id, attempt_id, status, error_code, received_at from receipt_events
+where processed_at is null order by received_at limit :limit for update skip locked
+""")
+
+_APPLY = text(f"""
+with r as (
+    select * from unnest(cast(:ids as bigint[]), cast(:states as text[]), cast(:ranks as int[]), cast(:provider_ids as text[]),
+        cast(:errors as text[]), cast(:reasons as text[]), cast(:times as timestamptz[]), cast(:attempts as uuid[]))
+    as r (id, state, rank, provider_id, error, reason, received_at, attempt_id)
+), before as (
+    select m.id, m.state, m.attempt_id from messages m join r on r.id = m.id order by m.id for update of m
+)
+update messages m set state = r.state, updated_at = now(), lease_until = null,
+    provider_message_id = coalesce(m.provider_message_id, r.provider_id),
+    error_code = coalesce(r.error, m.error_code), failure_reason = r.reason,
+    accepted_at = coalesce(m.accepted_at, r.received_at),
+    delivered_at = case when r.state in ('delivered', 'read') then coalesce(m.delivered_at, r.received_at) else m.delivered_at end,
+    possible_duplicate = m.possible_duplicate
+        or (before.state = 'sending' and r.attempt_id is not null and r.attempt_id <> before.attempt_id)
+from r join before on before.id = r.id
+where m.id = r.id and r.rank > {_RANK_SQL}
+returning m.id, m.event_id, before.state as before, m.state as after
+""")
+
+_FINISH = text("""
+update receipt_events e set processed_at = now(), result = b.result
+from unnest(cast(:ids as uuid[]), cast(:results as text[])) as b (id, result) where e.id = b.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The furthest news of one message in a batch."""
+
+    message_id: int
+    state: str
+    rank: int
+    provider_message_id: str
+    error: str | None
+    reason: str | None
+    received_at: datetime
+    attempt_id: UUID | None
+
+
+def store(session: AnySession, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert receipts; one already there stays as it is."""
+    session.execute(_STORE, list(rows))
+
+
+def take(session: AnySession, limit: int) -> Sequence[Row[Any]]:
+    """Lock the oldest unprocessed receipts that nobody else works on."""
+    return session.execute(_TAKE, {"limit": limit}).all()
+
+
+def find_numbers(session: AnySession, gateway: str, provider_ids: Sequence[str]) -> dict[str, int]:
+    """Message number by the gateway's own id."""
+    rows = session.execute(
+        text(
+            "select provider_message_id, id from messages where provider_message_id = any(:ids) and gateway = :gateway"
+        ),
+        {"ids": list(provider_ids), "gateway": gateway},
+    )
+    return {str(row[0]): int(row[1]) for row in rows}
+
+
+def existing(session: AnySession, numbers: Sequence[int]) -> set[int]:
+    """Which of these message numbers exist."""
+    return set(session.execute(text("select id from messages where id = any(:ids)"), {"ids": list(numbers)}).scalars())
+
+
+def apply(session: AnySession, reports: Sequence[Report]) -> Sequence[Row[Any]]:
+    """Move messages forward, at most one report each; (id, event_id, before, after) of those that moved."""
+    values = {
+        "ids": [report.message_id for report in reports],
+        "states": [report.state for report in reports],
+        "ranks": [report.rank for report in reports],
+        "provider_ids": [report.provider_message_id for report in reports],
+        "errors": [report.error for report in reports],
+        "reasons": [report.reason for report in reports],
+        "times": [report.received_at for report in reports],
+        "attempts": [report.attempt_id for report in reports],
+    }
+    return session.execute(_APPLY, values).all()
+
+
+def finish(session: AnySession, results: dict[UUID, str]) -> None:
+    """Mark receipts processed with what became of each."""
+    session.execute(_FINISH, {"ids": list(results), "results": list(results.values())})

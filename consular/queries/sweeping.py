@@ -1,0 +1,135 @@
+"""Putting right what dead workers and passing time leave behind; every statement is safe to run twice and by two at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session, scoped_session
+
+from consular.domain.delivery import MAX_UNFINISHED_TRIES
+from consular.extensions import db
+
+AnySession = Session | scoped_session[Session]
+_LOCK = 7_206_912
+
+_CLAIMED = text("""
+with lost as (
+    select id, state, event_id, tries from messages where state = 'claimed' and lease_until < now()
+    order by id limit :limit for update skip locked
+)
+update messages m set state = case when lost.tries >= :most then 'held' else 'queued' end, lease_until = null, updated_at = now(),
+    error_code = case when lost.tries >= :most then 'worker_died' else m.error_code end
+from lost where m.id = lost.id returning m.id, m.event_id, lost.state as before, m.state as after
+""")
+
+_SENDING = text("""
+with lost as (
+    select id, state, event_id, attempt_id, gateway, worker, sending_at from messages
+    where state = 'sending' and lease_until < now() order by id limit :limit for update skip locked
+), tried as (
+    insert into message_attempts (id, message_id, gateway, worker, started_at, outcome)
+    select attempt_id, id, gateway, worker, sending_at, 'unknown' from lost on conflict (id) do nothing
+)
+update messages m set state = 'unknown', lease_until = null, not_before = now(), error_code = 'worker_died', updated_at = now()
+from lost where m.id = lost.id returning m.id, m.event_id, lost.state as before, m.state as after
+""")
+
+_EXPIRED = text("""
+with late as (
+    select m.id, m.state, m.event_id from messages m left join alert_events e on e.id = m.event_id
+    where m.state = 'queued' and (m.expires_at <= now() or e.stopped_at is not null)
+    order by m.id limit :limit for update of m skip locked
+)
+update messages m set state = case when m.expires_at <= now() then 'expired' else 'cancelled' end, updated_at = now()
+from late where m.id = late.id returning m.id, m.event_id, late.state as before, m.state as after
+""")
+
+_UNKNOWN = text("""
+select m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.sending_at, m.not_found_at,
+    m.expires_at, c.value_sealed, i.sender_sealed
+from messages m left join contact_points c on c.id = m.contact_point_id left join inbound_messages i on i.id = m.inbound_id
+where m.state = 'unknown' and m.gateway = :gateway and m.not_before <= now() order by m.not_before limit :limit
+""")
+
+_SETTLE = text("""
+with before as (
+    select id, state from messages where id = :id and attempt_id = :attempt and state = 'unknown' for update
+)
+update messages m set state = :state, updated_at = now(), not_found_at = :not_found_at,
+    provider_message_id = coalesce(:provider_id, m.provider_message_id),
+    accepted_at = case when :state = 'accepted' then coalesce(m.accepted_at, m.sending_at) else m.accepted_at end,
+    not_before = now() + :wait * interval '1 second',
+    possible_duplicate = m.possible_duplicate or :is_duplicate
+from before where m.id = before.id returning m.id, m.event_id, before.state as before, m.state as after
+""")
+
+_PENDING = text("""
+select
+    exists (select 1 from messages where state = 'queued' and gateway = 'actual' and not_before <= now()) as delivery,
+    exists (select 1 from messages where state = 'queued' and gateway = 'exercise' and not_before <= now()) as exercise,
+    exists (select 1 from messages where state = 'unknown' and gateway = 'actual' and not_before <= now()) as delivery_unknown,
+    exists (select 1 from messages where state = 'unknown' and gateway = 'exercise' and not_before <= now()) as exercise_unknown,
+    exists (select 1 from inbound_messages where processed_at is null and tries < 3) as inbound,
+    exists (select 1 from receipt_events where processed_at is null) as receipts,
+    exists (select 1 from social_posts where state in ('queued', 'sending', 'unknown') and not_before <= now()) as social
+""")
+
+
+def try_lock(session: AnySession) -> bool:
+    """Whether this transaction is the only sweeper now."""
+    return bool(session.execute(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar())
+
+
+def lapse(session: AnySession, limit: int) -> list[Row[Any]]:
+    """Give up leases that are over: claimed rows go back, `sending` rows become `unknown`. Changed rows as note_changes takes them."""
+    claimed = session.execute(_CLAIMED, {"limit": limit, "most": MAX_UNFINISHED_TRIES}).all()
+    return [*claimed, *session.execute(_SENDING, {"limit": limit}).all()]
+
+
+def expire(session: AnySession, limit: int) -> Sequence[Row[Any]]:
+    """Take queued rows out whose alert is over or stopped."""
+    return session.execute(_EXPIRED, {"limit": limit}).all()
+
+
+def unknowns(gateway: str, limit: int) -> Sequence[Row[Any]]:
+    """Texts nobody knows the fate of that are due for a look at the gateway's list."""
+    return db.session.execute(_UNKNOWN, {"gateway": gateway, "limit": limit}).all()
+
+
+def settle(
+    session: AnySession,
+    row: Row[Any],
+    state: str,
+    *,
+    wait: float = 0.0,
+    not_found_at: datetime | None = None,
+    provider_id: str | None = None,
+    is_duplicate: bool = False,
+) -> Sequence[Row[Any]]:
+    """Move one `unknown` row of the same attempt; nothing when a receipt was faster."""
+    values = {"id": row.id, "attempt": row.attempt_id, "state": state, "wait": wait, "not_found_at": not_found_at}
+    return session.execute(_SETTLE, {**values, "provider_id": provider_id, "is_duplicate": is_duplicate}).all()
+
+
+def pending() -> dict[str, bool]:
+    """Which kinds of work wait in the database."""
+    return dict(db.session.execute(_PENDING).one()._mapping)
+
+
+def database_now(session: AnySession) -> datetime:
+    """The database's clock, by which leases and waits are measured."""
+    now: datetime = session.execute(text("select now()")).scalar_one()
+    return now
+
+
+def known_attempts(provider_ids: Sequence[str]) -> dict[str, UUID]:
+    """Attempts that already own one of these gateway ids."""
+    rows = db.session.execute(
+        text("select provider_message_id, attempt_id from messages where provider_message_id = any(:ids)"),
+        {"ids": list(provider_ids)},
+    )
+    return {str(row[0]): row[1] for row in rows}

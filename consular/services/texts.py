@@ -1,0 +1,88 @@
+"""The exact text of a message, rendered from the frozen event when it is sent; nothing of it is stored per person."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from uuid import UUID
+
+from consular.domain.alerts import MessageClass
+from consular.domain.cap import AlertStatus
+from consular.domain.references import reference_of
+from consular.domain.rendering import acknowledgement, render_sms
+from consular.extensions import cipher, db
+from consular.models.alerts import AlertEvent
+from consular.security.links import links
+
+_SAMPLE_LINK = "https://link.invalid/s/0"
+_SAMPLE_REFERENCE = "QQQQQQ"
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenText:
+    """What every message of one event shares."""
+
+    texts: dict[str, str]
+    default_language: str
+    is_exercise: bool
+    asks_for_reply: bool
+    message_class: MessageClass
+    validity_seconds: int
+
+    def language_for(self, wanted: str) -> str:
+        """The language a person gets: theirs when there is a text in it, else the event's default."""
+        return wanted if wanted in self.texts else self.default_language
+
+
+def freeze(event: AlertEvent) -> FrozenText:
+    """Open an event's sealed content. Raises KeyUnavailableError."""
+    content = json.loads(cipher.open(event.content_sealed, "alert_events.content", event.id))
+    return FrozenText(
+        texts={language: info["text"] for language, info in content["texts"].items()},
+        default_language=event.default_language,
+        is_exercise=event.status is AlertStatus.EXERCISE,
+        asks_for_reply=event.asks_for_reply,
+        message_class=event.message_class,
+        validity_seconds=event.validity_seconds,
+    )
+
+
+class TextBook:
+    """Renders messages; remembers each event and each language's rendered frame, because events never change."""
+
+    def __init__(self, public_url: str) -> None:
+        self._public_url = public_url
+        self._events: dict[UUID, FrozenText] = {}
+        self._frames: dict[tuple[UUID, str], str] = {}
+
+    def event(self, event_id: UUID) -> FrozenText:
+        """The frozen text of an event, read once."""
+        if event_id not in self._events:
+            self._events[event_id] = freeze(db.session.get_one(AlertEvent, event_id))
+        return self._events[event_id]
+
+    def alert(self, event_id: UUID, language: str, number: int) -> str:
+        """The whole text of message `number` of an event, with its own link and reference."""
+        frozen = self.event(event_id)
+        language = frozen.language_for(language)
+        frame = self._frames.get((event_id, language))
+        if frame is None:
+            frame = render_sms(
+                frozen.texts[language],
+                language=language,
+                is_exercise=frozen.is_exercise,
+                link=_SAMPLE_LINK,
+                reference=_SAMPLE_REFERENCE,
+                asks_for_reply=frozen.asks_for_reply,
+            )
+            self._frames[event_id, language] = frame
+        head, found, tail = frame.rpartition(_SAMPLE_LINK)
+        return f"{head}{self.link(number)}{tail.replace(_SAMPLE_REFERENCE, reference_of(number))}" if found else frame
+
+    def acknowledgement(self, template: str, language: str, number: int, *, is_exercise: bool) -> str | None:
+        """The automatic receipt for a reply read as `template`; None when that kind gets none."""
+        return acknowledgement(template, language, is_exercise, None, reference_of(number))
+
+    def link(self, number: int) -> str:
+        """The signed personal link of a message."""
+        return f"{self._public_url}/s/{links.token(number)}"

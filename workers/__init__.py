@@ -1,0 +1,1 @@
+"""The processes beside the web: one RQ worker per queue, and the clock."""

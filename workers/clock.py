@@ -1,0 +1,42 @@
+"""The clock process: sweeps and wakes every second. Any number may run; one at a time does the sweeping."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from consular.logs import configure_logs
+from consular.queueing import wakeups
+from consular.services import sweeping
+from workers import runtime
+
+TICK_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+def tick() -> None:
+    """One round; a database that is away is waited for."""
+    try:
+        sweeping.sweep()
+        sweeping.wake(wakeups)
+    except SQLAlchemyError as error:
+        log.error("tick_failed", error=type(error).__name__)
+
+
+def main() -> int:
+    """Tick until stopped."""
+    configure_logs()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: runtime.stopping.set())
+    with runtime.application().app_context():
+        while not runtime.stopping.wait(TICK_SECONDS):
+            tick()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

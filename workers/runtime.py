@@ -1,0 +1,44 @@
+"""What a worker process holds for its whole life: the application, its adapters, its name, and whether it should stop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from functools import cache
+
+from flask import Flask
+
+from config import Config
+from consular import create_app
+from consular.providers.registry import Adapters
+from consular.services.delivery import Pace
+from consular.services.texts import TextBook
+
+stopping = threading.Event()
+WORKER_NAME = f"{socket.gethostname()[:40]}-{os.getpid()}"
+
+
+@cache
+def application() -> Flask:
+    """The application of this process, made once."""
+    return create_app(Config.from_env())
+
+
+def adapters() -> Adapters:
+    """The adapters of this process."""
+    found: Adapters = application().extensions["consular"]
+    return found
+
+
+@cache
+def book() -> TextBook:
+    """The texts of this process's events."""
+    return TextBook(adapters().config.public_url)
+
+
+def pace(gateway: str) -> Pace:
+    """The pace that the settings allow for a gateway."""
+    settings = adapters().gateway_config(gateway)
+    assert settings is not None
+    return Pace(rate=settings.rate, lease_seconds=adapters().config.lease_seconds)
