@@ -1,0 +1,205 @@
+"""Who an AudienceRule selects: domain.audience.matches() as set-based SQL, and what the selection amounts to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    distinct,
+    false,
+    func,
+    lateral,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
+from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.types import BigInteger, Date, NullType
+
+from consular.domain.audience import EARTH_RADIUS_KM, AudienceRule, Box, Circle, bounding_box
+from consular.models.people import Channel, ContactPoint, OptOut, Person, Registration, Stay
+
+AnySession = Session | scoped_session[Session]
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageCount:
+    """People who speak a language, and their distinct usable phones (one shared across languages counts in each)."""
+
+    people: int
+    phones: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceCount:
+    """What a rule selects on a day.
+
+    people: records. heads: people in those records, as they told us. with_phone: records that a text reaches.
+    phones: distinct usable phones that did not opt out: one text each. no_phone, unusable_phone, opted_out: records that no
+    text reaches, by the reason. languages: by language of the record.
+    """
+
+    people: int
+    heads: int
+    with_phone: int
+    phones: int
+    no_phone: int
+    unusable_phone: int
+    opted_out: int
+    languages: dict[str, LanguageCount]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePerson:
+    """A record of the audience without anything that says who it is."""
+
+    language: str
+    country: str
+    place_name: str | None
+    has_phone: bool
+
+
+def select_people(rule: AudienceRule, today: date) -> Select[UUID]:
+    """The ids of the people with a stay that the rule selects on that day, each once. No country selects nobody."""
+    return select(Stay.person_id).where(stay_matches(rule, today)).distinct()
+
+
+def count_people(session: AnySession, rule: AudienceRule, today: date) -> int:
+    """How many people the rule selects on that day."""
+    return session.scalar(select(func.count(distinct(Stay.person_id))).where(stay_matches(rule, today))) or 0
+
+
+def count_audience(session: AnySession, rule: AudienceRule, today: date) -> AudienceCount:
+    """People, heads and phones that an alert with this rule reaches on that day; a person's phone as the fan-out chooses."""
+    chosen = select_people(rule, today).subquery("chosen")
+    phone = _best_phone(chosen.c.person_id)
+    usable = and_(phone.c.value_index.is_not(None), phone.c.unusable_since.is_(None), OptOut.value_index.is_(None))
+    rows = session.execute(
+        select(
+            Person.language,
+            func.count().label("people"),
+            func.coalesce(func.sum(func.coalesce(_heads(chosen.c.person_id), 1)), 0).label("heads"),
+            func.count().filter(usable).label("with_phone"),
+            func.count(distinct(phone.c.value_index)).filter(usable).label("phones"),
+            func.count().filter(phone.c.value_index.is_(None)).label("no_phone"),
+            func.count().filter(phone.c.unusable_since.is_not(None)).label("unusable_phone"),
+            func.count().filter(phone.c.unusable_since.is_(None), OptOut.value_index.is_not(None)).label("opted_out"),
+        )
+        .select_from(chosen)
+        .join(Person, Person.id == chosen.c.person_id)
+        .outerjoin(phone, true())
+        .outerjoin(OptOut, and_(OptOut.value_index == phone.c.value_index, OptOut.ended_at.is_(None)))
+        .group_by(func.rollup(Person.language))
+    ).all()
+    totals = next(row for row in rows if row.language is None)
+    return AudienceCount(
+        people=totals.people,
+        heads=int(totals.heads),
+        with_phone=totals.with_phone,
+        phones=totals.phones,
+        no_phone=totals.no_phone,
+        unusable_phone=totals.unusable_phone,
+        opted_out=totals.opted_out,
+        languages={row.language: LanguageCount(row.people, row.phones) for row in rows if row.language is not None},
+    )
+
+
+def sample_people(session: AnySession, rule: AudienceRule, today: date, limit: int = 10) -> list[SamplePerson]:
+    """Some of the people a rule selects: any ones, because ids are random, and the same ones each time."""
+    stays = (
+        select(Stay.person_id, Stay.country, Stay.place_name)
+        .where(stay_matches(rule, today))
+        .ext(distinct_on(Stay.person_id))
+        .order_by(Stay.person_id, Stay.id)
+        .limit(limit)
+        .subquery()
+    )
+    phone = _best_phone(stays.c.person_id)
+    rows = session.execute(
+        select(Person.language, stays.c.country, stays.c.place_name, phone.c.value_index)
+        .select_from(stays)
+        .join(Person, Person.id == stays.c.person_id)
+        .outerjoin(phone, true())
+        .order_by(stays.c.person_id)
+    )
+    return [SamplePerson(row.language, row.country, row.place_name, row.value_index is not None) for row in rows]
+
+
+def stay_matches(rule: AudienceRule, today: date) -> ColumnElement[bool]:
+    """domain.audience.matches() as a condition on Stay.
+
+    Every parameter is a plain text or float without a cast by `::`, so that its SQL can be put into other SQL as text.
+    """
+    if not rule.countries:
+        return false()
+    countries = func.string_to_array(_text(",".join(rule.countries)), _text(","))
+    return and_(Stay.country == any_(countries), _is_current(today), *_areas(rule))
+
+
+def _is_current(on: date) -> ColumnElement[bool]:
+    today = cast(_text(on.isoformat()), Date)
+    return or_(
+        Stay.is_resident,
+        and_(
+            or_(Stay.from_date.is_(None), Stay.from_date <= today),
+            or_(Stay.until_date.is_(None), Stay.until_date >= today),
+        ),
+    )
+
+
+def _areas(rule: AudienceRule) -> list[ColumnElement[bool]]:
+    if not rule.circles and not rule.place_ids:
+        return []
+    areas = [_in_circle(circle) for circle in rule.circles]
+    if rule.place_ids:
+        places = func.string_to_array(_text(",".join(map(str, rule.place_ids))), _text(","))
+        areas.append(Stay.place_id == any_(cast(places, ARRAY(BigInteger))))
+    return [or_(*areas)]
+
+
+def _text(value: str) -> ColumnElement[Any]:
+    return bindparam(None, value, type_=NullType(), unique=True)
+
+
+def _in_circle(circle: Circle) -> ColumnElement[bool]:
+    """The cheap boxes first, then the haversine distance, written as domain.audience.distance_km() writes it."""
+    phi, other = func.radians(Stay.latitude), func.radians(circle.latitude)
+    half_chord = func.power(func.sin((other - phi) * 0.5), 2.0) + func.cos(phi) * func.cos(other) * func.power(
+        func.sin(func.radians(circle.longitude - Stay.longitude) * 0.5), 2.0
+    )
+    distance = 2 * EARTH_RADIUS_KM * func.asin(func.sqrt(func.least(1.0, half_chord)))
+    return and_(or_(*map(_in_box, bounding_box(circle))), distance <= circle.radius_km)
+
+
+def _in_box(box: Box) -> ColumnElement[bool]:
+    return and_(Stay.latitude.between(box.south, box.north), Stay.longitude.between(box.west, box.east))
+
+
+def _best_phone(person_id: ColumnElement[UUID]) -> Any:
+    """The phone that a text to this person goes to: usable before unusable, then the newest."""
+    return lateral(
+        select(ContactPoint.value_index, ContactPoint.unusable_since)
+        .where(ContactPoint.person_id == person_id, ContactPoint.channel == Channel.SMS)
+        .order_by(ContactPoint.unusable_since.is_not(None), ContactPoint.created_at.desc(), ContactPoint.id)
+        .limit(1)
+    ).alias("phone")
+
+
+def _heads(person_id: ColumnElement[UUID]) -> Any:
+    return (
+        select(Registration.people_count)
+        .where(Registration.person_id == person_id)
+        .order_by(Registration.created_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
