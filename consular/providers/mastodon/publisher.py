@@ -14,7 +14,9 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}")
 
 
 class MastodonPublisher:
-    """domain.ports.Publisher for Mastodon. character_limit is the server's own (500 unless it was changed).
+    """domain.ports.Publisher for Mastodon. account is the name shown to officers, the server's when empty.
+
+    character_limit is the server's own (500 unless it was changed).
 
     Raises ValueError, without the token, for a wrong address or token. The server folds posts with the same key only
     for an hour or so; after that a post in doubt is for an officer.
@@ -27,13 +29,13 @@ class MastodonPublisher:
         self,
         base_url: str,
         access_token: str,
-        account: str,
+        account: str = "",
         *,
         is_exercise: bool = False,
         character_limit: int = 500,
         timeout_seconds: float = 20.0,
     ) -> None:
-        self.account = account
+        self.account = account or urlsplit(base_url).netloc
         self.character_limit = character_limit
         self._url = check_base_url(base_url, is_exercise=is_exercise) + "/api/v1/statuses"
         self._authorisation = f"Authorization: Bearer {header_value(access_token)}"

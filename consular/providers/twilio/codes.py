@@ -106,6 +106,14 @@ def rule_for(code: str | int | None) -> CodeRule | None:
     return None if code is None else CODE_RULES.get(str(code))
 
 
+def failure_reason(code: str | int | None) -> FailureReason | None:
+    """The shared reason of an error code; PROVIDER_ERROR for a code without a row, None without a code."""
+    if code is None or code == "":
+        return None
+    rule = rule_for(code)
+    return rule.reason if rule else FailureReason.PROVIDER_ERROR
+
+
 def map_status(status: str) -> MessageState | None:
     """Our state for Twilio's status, None for a verb we do not know: the event is kept and moves nothing."""
     return MESSAGE_STATES.get(status)

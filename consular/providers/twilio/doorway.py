@@ -30,7 +30,9 @@ class Doorway:
         settings = self._signed(path, pairs, signature)
         return settings.name, parse_inbound(pairs, settings.account_sid, settings.listening_numbers)
 
-    def status(self, path: str, pairs: Pairs, signature: str | None, attempt_id: UUID, key: str | None) -> tuple[str, StatusReport]:
+    def status(
+        self, path: str, pairs: Pairs, signature: str | None, attempt_id: UUID, key: str | None
+    ) -> tuple[str, StatusReport]:
         """Gateway name and receipt of the attempt in the address. Raises as inbound()."""
         settings = self._signed(path, pairs, signature)
         if not is_callback_key(self.secret, attempt_id, key):

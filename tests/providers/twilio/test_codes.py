@@ -16,6 +16,7 @@ from consular.providers.twilio.codes import (
     CODE_RULES,
     MESSAGE_STATES,
     UnmappedStatus,
+    failure_reason,
     map_status,
     message_state,
     rule_for,
@@ -122,6 +123,16 @@ def test_unknown_status_is_never_guessed(status):
 @pytest.mark.parametrize("code", [None, "", 99999, "21211 ", "abc", -1])
 def test_unknown_code_has_no_row(code):
     assert rule_for(code) is None
+
+
+@pytest.mark.parametrize("code", CODE_RULES)
+def test_reason_of_a_receipt(code):
+    assert failure_reason(code) is ROWS[code][0]
+
+
+@pytest.mark.parametrize(("code", "reason"), [(None, None), ("", None), ("99999", Reason.PROVIDER_ERROR)])
+def test_reason_of_a_receipt_without_a_row(code, reason):
+    assert failure_reason(code) is reason
 
 
 def test_unknown_code_of_a_400_is_refused_for_this_number_alone():
