@@ -1,10 +1,8 @@
 """The exact text of a message: the officer's words untouched, our frame around them, and the receipts to replies."""
 
-import hashlib
 import re
 import unicodedata
 from enum import StrEnum
-from uuid import UUID
 
 from consular.domain import wordings
 from consular.domain.segmentation import segment
@@ -14,8 +12,6 @@ LONGEST_OFFICER_TEXT = 1300
 
 _MOST_RECEIPT_PARTS = 2
 _RECEIPTS_WITH_LINK = frozenset({"NEEDS_HELP", "UNCLEAR"})
-_REFERENCE_ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
-_REFERENCE_LENGTH = 6
 
 _LINE_BREAKS = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -106,19 +102,6 @@ def acknowledgement(
         return short
     full = _frame([sentence, link], language, is_exercise, reference)
     return full if segment(full).parts <= _MOST_RECEIPT_PARTS else short
-
-
-def reference_for(message_id: UUID) -> str:
-    """Six characters to quote on the telephone, without look-alikes and vowels; the same for the same message.
-
-    For finding a case together with a name or number, not a key: 28^6 values, so a million messages share some.
-    """
-    number = int.from_bytes(hashlib.sha256(message_id.bytes).digest())
-    characters = []
-    for _ in range(_REFERENCE_LENGTH):
-        number, index = divmod(number, len(_REFERENCE_ALPHABET))
-        characters.append(_REFERENCE_ALPHABET[index])
-    return "".join(characters)
 
 
 def _answer_lines(language: str, link: str | None, asks_for_reply: bool) -> list[str]:

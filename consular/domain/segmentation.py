@@ -66,9 +66,15 @@ def _units(text: str, encoding: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+def _sizes(pieces: Sequence[str], encoding: str) -> list[int]:
+    if encoding == GSM_7:
+        return [2 if piece in _GSM_EXTENSION else 1 for piece in pieces]
+    return [1 if len(piece) == 1 and piece <= "\uffff" else _units(piece, encoding) for piece in pieces]
+
+
 def _cut(pieces: Sequence[str], encoding: str) -> tuple[str, ...]:
     """Pieces into parts. The first part fills up as if it were alone, then gives back what the header displaces."""
-    sizes = [_units(piece, encoding) for piece in pieces]
+    sizes = _sizes(pieces, encoding)
     alone, limit = _UNITS_ALONE[encoding], _UNITS_CONCATENATED[encoding]
     end, used = 0, 0
     while used + sizes[end] <= alone:

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,6 @@ from consular.domain.rendering import (
     TextProblem,
     acknowledgement,
     clean_text,
-    reference_for,
     render_sms,
     text_problems,
 )
@@ -207,17 +205,3 @@ class TestAcknowledgement:
 @pytest.mark.parametrize("name", ["EXERCISE", "ANSWERS", "OR_LINK", "LINK_ALONE"])
 def test_the_frame_is_complete(name):
     assert set(getattr(wordings, name)) == set(LANGUAGES)
-
-
-class TestReference:
-    def test_is_fixed_for_ever(self):
-        assert reference_for(UUID("12345678-1234-5678-1234-567812345678")) == "YFS4VS"
-
-    @given(st.uuids())
-    def test_is_six_unmistakable_characters(self, message_id):
-        assert re.fullmatch("[2-9BCDFGHJKMNPQRSTVWXYZ]{6}", reference_for(message_id))
-
-    def test_eighteen_thousand_messages_share_almost_none(self):
-        namespace = UUID(int=7)
-        references = {reference_for(uuid5(namespace, str(number))) for number in range(18_000)}
-        assert len(references) > 18_000 - 5
