@@ -185,6 +185,9 @@ class TestMastodon:
         result = publisher("mastodon", server.url).publish(PostRequest("a", "en", "x\r\nEvil: 1"))
         assert (result.outcome, server.received) == (REFUSED, [])
 
+    def test_account_without_a_name_is_called_after_its_server(self):
+        assert MastodonPublisher("https://social.example", TOKEN).account == "social.example"
+
 
 class TestTelegram:
     def test_request(self, serve):

@@ -17,7 +17,6 @@ class MastodonPublisher:
     """domain.ports.Publisher for Mastodon. account is the name shown to officers, the server's when empty.
 
     character_limit is the server's own (500 unless it was changed).
-
     Raises ValueError, without the token, for a wrong address or token. The server folds posts with the same key only
     for an hour or so; after that a post in doubt is for an officer.
     """
