@@ -36,6 +36,11 @@ class GatewayProtocol(Protocol):
     def resume_writing(self) -> None:
         self._transport.resume_reading()
 
+    def eof_received(self) -> bool:
+        """The client has said all it will: close once its answers are out."""
+        self._finish(Answer(b"", After.CLOSE))
+        return True
+
     def data_received(self, data: bytes) -> None:
         if self._is_done:
             return
