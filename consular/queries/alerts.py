@@ -20,6 +20,7 @@ from consular.models.crises import Crisis
 from consular.models.officers import Officer
 from consular.models.social import PostState, SocialPost
 from consular.models.statuses import Counter
+from consular.queries import officers
 
 AnySession = Session | scoped_session[Session]
 
@@ -177,7 +178,7 @@ def find_alert(session: AnySession, alert_id: UUID) -> AlertView | None:
     alert = session.scalars(select(Alert).options(selectinload(Alert.infos)).where(Alert.id == alert_id)).one_or_none()
     if alert is None:
         return None
-    names = officer_names(session, {alert.author_id, alert.last_editor_id})
+    names = officers.names(session, {alert.author_id, alert.last_editor_id})
     return AlertView(
         id=alert.id,
         crisis=_crisis_view(*session.execute(_crises().where(Crisis.id == alert.crisis_id)).one()),
@@ -230,7 +231,7 @@ def find_event(session: AnySession, alert_id: UUID) -> EventView | None:
     event = session.scalars(select(AlertEvent).where(AlertEvent.alert_id == alert_id)).one_or_none()
     if event is None:
         return None
-    names = officer_names(session, {event.approved_by} | ({event.stopped_by} if event.stopped_by else set()))
+    names = officers.names(session, {event.approved_by} | ({event.stopped_by} if event.stopped_by else set()))
     texts = json.loads(cipher.open(event.content_sealed, "alert_events.content", event.id))["texts"]
     return EventView(
         id=event.id,
@@ -289,12 +290,6 @@ def open_words(infos: Sequence[AlertInfo]) -> dict[str, Words]:
         )
         for info in infos
     }
-
-
-def officer_names(session: AnySession, officer_ids: set[UUID]) -> dict[UUID, str]:
-    """Full names by id."""
-    rows = session.execute(select(Officer.id, Officer.full_name).where(Officer.id.in_(officer_ids)))
-    return {row.id: row.full_name for row in rows}
 
 
 def _crises() -> Any:

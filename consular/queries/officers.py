@@ -32,6 +32,12 @@ def list_officers(session: AnySession) -> Sequence[Officer]:
     return session.scalars(select(Officer).order_by(Officer.username)).all()
 
 
+def names(session: AnySession, officer_ids: set[UUID]) -> dict[UUID, str]:
+    """Full names by id."""
+    rows = session.execute(select(Officer.id, Officer.full_name).where(Officer.id.in_(officer_ids)))
+    return {row.id: row.full_name for row in rows}
+
+
 def count_open_sessions(session: AnySession, now: datetime) -> dict[UUID, int]:
     """Sessions that are neither revoked nor expired, by officer."""
     rows = session.execute(
