@@ -56,9 +56,10 @@ _WEIGHT = {None: 0, Stated.SAFE: 1, Stated.NOT_THERE: 2, Stated.UNCLEAR: 3, Stat
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One event about a person. text_key names the text (or link answer) that a person gave; officers' acts carry the
-    key of that text. Without a key, the moment of saying it is the key.
+    """One event about a person.
 
+    text_key names the text (or link answer) that a person gave; officers' readings and closings carry the key of that
+    text. Without a key, the moment is the key. said_at: when the text reached us, or when the officer acted.
     order: rises with every officer's act, and an act comes after the text it is about. Between texts it means
     nothing, so that the order in which they were processed does not matter. A READING with stated None says that the
     text tells nothing of the person.

@@ -17,35 +17,37 @@ from consular.queries.statuses import Key, StatusRow
 _EVENTS = UUID("5f0f4a3e-6d1b-5c58-9c2a-2b1f6f3b7a10")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewStatement:
     """One event about one person in one crisis.
 
-    said_at: when the text reached us (not when it was processed); officers' acts on a text take that text's said_at.
-    text_key: names the text or link answer, the same for everybody it speaks of, at most 96 characters; officers'
-    acts carry the key of the text they are about. It is also the source_key of the request that the text opened.
-    assessed: only with ASSESSMENT, what the officer believes from now on; None withdraws it.
+    said_at: when the text reached us (not when it was processed), or when the officer acted.
+    text_key: names the text or link answer, the same for everybody it speaks of, at most 64 characters, and the
+    source_key of the request that the text opened; officers' readings and closings carry the key of the text they are
+    about. A READING without text_key is a note. assessed: only with ASSESSMENT, what the officer believes from now
+    on; None withdraws.
     """
 
     crisis_id: UUID
     person_id: UUID
     source: StatementSource
-    stated: Stated | None
-    assessed: Assessment | None
-    count: int | None
-    note: str | None
-    inbound_id: UUID | None
-    officer_id: UUID | None
     said_at: datetime
-    text_key: str | None
+    stated: Stated | None = None
+    assessed: Assessment | None = None
+    count: int | None = None
+    note: str | None = None
+    inbound_id: UUID | None = None
+    officer_id: UUID | None = None
+    text_key: str | None = None
 
 
 def record_statements(session: AnySession, statements: Sequence[NewStatement]) -> None:
     """Append `statements` and bring people's standing and the board's counters up to date, inside the caller's
     transaction.
 
-    The same text recorded again changes nothing. Rows of people are locked in one order and the counters last, so
-    callers should lock messages or inbound rows before and nothing after. Meant for 1 to 1,000 statements a call.
+    The same text recorded again changes nothing. Rows of people are locked in one order and the counters last: lock
+    messages or inbound rows before, and after this call lock nothing but more counters (assistance.open_requests is
+    made for that). Meant for 1 to 1,000 statements a call.
     """
     if not statements:
         return

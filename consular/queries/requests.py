@@ -1,0 +1,219 @@
+"""The officers' queue: needs help first, oldest first, read from its index in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from consular.extensions import cipher, db
+from consular.models.assistance import AssistanceRequest, RequestKind
+from consular.models.statuses import StatusEvent
+from consular.queries.counters import AnySession
+
+TAKEN = "request.taken"
+"""The audit entry by which an officer says "I am on it"; the last one counts."""
+
+KINDS = (
+    RequestKind.NEEDS_HELP,
+    RequestKind.UNCLEAR,
+    RequestKind.WRONG_PERSON,
+    RequestKind.UNKNOWN_SENDER,
+    RequestKind.OPTED_OUT,
+)
+"""In the order of the queue."""
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+_OPEN = """
+select q.id, q.kind, q.opened_at, q.closed_at, q.outcome, q.closed_by, q.person_id, q.inbound_id, q.crisis_id,
+       i.body_sealed, i.kind as read_as, i.people_matched, p.language, r.people_count as heads,
+       coalesce(s.place_name, s.country) as place, t.name as closed_by_name,
+       h.officer_id as holder_id, ho.full_name as holder, h.at as held_since
+from ({pick}) q
+left join inbound_messages i on i.id = q.inbound_id
+left join people p on p.id = q.person_id
+left join officers t on t.id = q.closed_by
+left join lateral (select people_count from registrations where person_id = q.person_id
+                   order by created_at desc limit 1) r on true
+left join lateral (select country, place_name from stays where person_id = q.person_id
+                   order by created_at desc limit 1) s on true
+left join lateral (select officer_id, at from audit_entries where subject_type = 'request'
+                   and subject_id = cast(q.id as text) and action = 'request.taken' order by id desc limit 1) h on true
+left join officers ho on ho.id = h.officer_id
+order by q.opened_at, q.id
+"""
+
+_PICK_KIND = """
+(select * from assistance_requests where crisis_id = :crisis_id and closed_at is null and kind = :kind
+   and (opened_at, id) > (:after, cast(:after_id as uuid)) order by opened_at, id limit :limit)
+union all
+(select * from assistance_requests where crisis_id is null and closed_at is null and kind = :kind
+   and (opened_at, id) > (:after, cast(:after_id as uuid)) order by opened_at, id limit :limit)
+order by opened_at, id limit :limit
+"""
+
+_KIND_PAGE = text(_OPEN.format(pick=_PICK_KIND))
+_ONE = text(_OPEN.format(pick="select * from assistance_requests where id = :id"))
+_CLOSED = text(
+    _OPEN.format(
+        pick="select * from assistance_requests where crisis_id = :crisis_id and closed_at is not null"
+        " order by closed_at desc limit :limit"
+    ).replace("order by q.opened_at, q.id", "order by q.closed_at desc")
+)
+_OLDEST = text("""
+select kind, min(opened_at) as opened_at
+from unnest(cast(:kinds as text[])) as k (kind)
+cross join lateral (
+    (select opened_at from assistance_requests where crisis_id = :crisis_id and closed_at is null and kind = k.kind
+     order by opened_at limit 1)
+    union all
+    (select opened_at from assistance_requests where crisis_id is null and closed_at is null and kind = k.kind
+     order by opened_at limit 1)) o
+group by kind
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One request as the queue shows it. words: the text, None for an answer by link. read_as: the rules' kind."""
+
+    id: UUID
+    kind: RequestKind
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str | None
+    outcome: str | None
+    crisis_id: UUID | None
+    person_id: UUID | None
+    words: str | None
+    read_as: str | None
+    people_matched: int | None
+    language: str | None
+    heads: int | None
+    place: str | None
+    holder_id: UUID | None
+    holder: str | None
+    held_since: datetime | None
+
+    @property
+    def number(self) -> str:
+        """The short number officers say to each other."""
+        return self.id.hex[:6].upper()
+
+    @property
+    def state_token(self) -> str:
+        """See state_token()."""
+        return state_token(self.kind, self.closed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: the kind and, within it, the last row."""
+
+    kind: RequestKind
+    opened_at: datetime
+    id: UUID
+
+
+def state_token(kind: str, closed_at: datetime | None) -> str:
+    """What a form was drawn from; a different token when it comes back means that somebody else acted meanwhile."""
+    return f"{kind}:{closed_at.isoformat() if closed_at else 'open'}"
+
+
+def open_page(
+    crisis_id: UUID, kinds: Sequence[RequestKind] = KINDS, after: Cursor | None = None, limit: int = 50
+) -> list[QueueRow]:
+    """The next `limit` open requests of a crisis and of no crisis, by kind in the order of KINDS, then oldest first."""
+    found: list[QueueRow] = []
+    for kind in (kind for kind in KINDS if kind in kinds):
+        if after is not None and KINDS.index(kind) < KINDS.index(after.kind):
+            continue
+        start = after if after is not None and after.kind is kind else None
+        found += _kind_page(crisis_id, kind, start, limit - len(found))
+        if len(found) >= limit:
+            break
+    return found
+
+
+def closed_page(crisis_id: UUID, limit: int = 50) -> list[QueueRow]:
+    """The requests closed last."""
+    return [_queue_row(row) for row in db.session.execute(_CLOSED, {"crisis_id": crisis_id, "limit": limit})]
+
+
+def find(request_id: UUID) -> QueueRow | None:
+    """One request, open or closed."""
+    row = db.session.execute(_ONE, {"id": request_id}).one_or_none()
+    return _queue_row(row) if row else None
+
+
+def oldest(crisis_id: UUID) -> dict[RequestKind, datetime]:
+    """Since when the oldest open request of each kind waits; kinds without one are left out."""
+    rows = db.session.execute(_OLDEST, {"crisis_id": crisis_id, "kinds": list(KINDS)})
+    return {RequestKind(row.kind): row.opened_at for row in rows}
+
+
+def insert_new(session: AnySession, rows: Sequence[Mapping[str, object]]) -> list[tuple[UUID | None, RequestKind]]:
+    """Insert requests whose source_key is new; (crisis, kind) of each that was."""
+    statement = (
+        insert(AssistanceRequest)
+        .on_conflict_do_nothing(index_elements=["source_key"])
+        .returning(AssistanceRequest.crisis_id, AssistanceRequest.kind)
+    )
+    return [(row.crisis_id, row.kind) for row in session.execute(statement, list(rows))]
+
+
+def lock(session: AnySession, request_id: UUID) -> AssistanceRequest | None:
+    """The request, locked until the transaction ends."""
+    return session.get(AssistanceRequest, request_id, with_for_update=True, populate_existing=True)
+
+
+def people_of(session: AnySession, request: AssistanceRequest) -> list[UUID]:
+    """Everybody whom the text of a request speaks of, in one order; empty when it belongs to no crisis or to nobody."""
+    if request.crisis_id is None:
+        return []
+    if request.person_id is not None:
+        return [request.person_id]
+    statement = select(StatusEvent.person_id).where(
+        StatusEvent.text_key == request.source_key, StatusEvent.crisis_id == request.crisis_id
+    )
+    return sorted(set(session.scalars(statement)))
+
+
+def _kind_page(crisis_id: UUID, kind: RequestKind, after: Cursor | None, limit: int) -> Iterator[QueueRow]:
+    values = {
+        "crisis_id": crisis_id,
+        "kind": kind,
+        "after": after.opened_at if after else _BEGINNING,
+        "after_id": after.id if after else UUID(int=0),
+        "limit": limit,
+    }
+    return (_queue_row(row) for row in db.session.execute(_KIND_PAGE, values))
+
+
+def _queue_row(row: Row[Any]) -> QueueRow:
+    words = cipher.open(row.body_sealed, "inbound_messages.body", row.inbound_id) if row.body_sealed else None
+    return QueueRow(
+        id=row.id,
+        kind=RequestKind(row.kind),
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by_name,
+        outcome=row.outcome,
+        crisis_id=row.crisis_id,
+        person_id=row.person_id,
+        words=words,
+        read_as=row.read_as,
+        people_matched=row.people_matched,
+        language=row.language,
+        heads=row.heads,
+        place=row.place,
+        holder_id=row.holder_id,
+        holder=row.holder,
+        held_since=row.held_since,
+    )
