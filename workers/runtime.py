@@ -9,8 +9,8 @@ from functools import cache
 
 from flask import Flask
 
-from config import Config
-from consular import create_app
+
+from consular.startup import start
 from consular.providers.registry import Adapters
 from consular.services.delivery import Pace
 from consular.services.texts import TextBook
@@ -22,7 +22,7 @@ WORKER_NAME = f"{socket.gethostname()[:40]}-{os.getpid()}"
 @cache
 def application() -> Flask:
     """The application of this process, made once."""
-    return create_app(Config.from_env())
+    return start()
 
 
 def adapters() -> Adapters:

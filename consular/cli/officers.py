@@ -1,0 +1,42 @@
+"""`consular officer`: accounts of consular officers."""
+
+from __future__ import annotations
+
+import click
+
+from consular.cli.context import application
+
+ROLES = ("viewer", "author", "approver", "administrator")
+
+
+@click.group()
+def officer() -> None:
+    """Accounts of consular officers."""
+
+
+@officer.command()
+@click.argument("username")
+@click.option("--name", "full_name", required=True, help="The officer's full name, as colleagues see it.")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.password_option(help="At least 12 characters; asked for when it is not given.")
+def add(username: str, full_name: str, role: str, password: str) -> None:
+    """Add an officer who may sign in as USERNAME."""
+    from consular.clock import utc_now
+    from consular.models.officers import Role
+    from consular.services.officers import add_officer
+
+    with application():
+        add_officer(username, full_name, Role(role), password, utc_now())
+    click.echo(f"{username} may now sign in as {role}.")
+
+
+@officer.command()
+@click.argument("username")
+def disable(username: str) -> None:
+    """End every sign-in of USERNAME at once and refuse new ones."""
+    from consular.clock import utc_now
+    from consular.services.officers import disable_officer
+
+    with application():
+        disable_officer(username, utc_now())
+    click.echo(f"{username} is signed out everywhere and may not sign in any more.")

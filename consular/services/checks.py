@@ -1,0 +1,101 @@
+"""Whether this installation could do its work now, in sentences an operator can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from consular.extensions import FieldCipher
+from consular.queueing import connect
+from consular.security.fields import KeyUnavailableError
+
+if TYPE_CHECKING:
+    from config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. is_fatal: Consular cannot run while it is not ok; otherwise something is merely not available."""
+
+    is_ok: bool
+    is_fatal: bool
+    sentence: str
+
+
+def check(config: Config) -> list[Finding]:
+    """Look at everything the settings name."""
+    return [*_keys(config), *_database(config), *_redis(config), *_addresses(config), *_gateways(config), *_social(config)]
+
+
+def _keys(config: Config) -> Iterator[Finding]:
+    try:
+        FieldCipher().configure(config.keys)
+    except KeyUnavailableError as error:
+        yield Finding(False, True, str(error))
+    else:
+        yield Finding(True, True, "The encryption keys are well formed.")
+
+
+def _database(config: Config) -> Iterator[Finding]:
+    try:
+        with create_engine(config.database_url, connect_args={"connect_timeout": 5}).connect() as connection:
+            yield Finding(True, True, "PostgreSQL answers.")
+            has_schema = connection.execute(text("select to_regclass('alembic_version') is not null")).scalar()
+            yield Finding(bool(has_schema), True, "The schema is there." if has_schema else "No schema yet: run `consular migrate`.")
+            if has_schema:
+                places = connection.execute(text("select exists (select 1 from places)")).scalar()
+                yield Finding(
+                    bool(places), False, "The gazetteer is loaded." if places else "No places yet: run `consular gazetteer load`."
+                )
+                officers = int(connection.execute(text("select count(*) from officers where disabled_at is null")).scalar() or 0)
+                enough = f"{officers} officers may sign in."
+                few = f"{officers} officers may sign in, two are needed for an alert: run `consular officer add`."
+                yield Finding(officers >= 2, False, enough if officers >= 2 else few)
+    except SQLAlchemyError:
+        yield Finding(False, True, "PostgreSQL does not answer: check DATABASE_URL and that the server runs.")
+
+
+def _redis(config: Config) -> Iterator[Finding]:
+    if config.redis_url is None:
+        yield Finding(False, False, "REDIS_URL is not set: workers cannot be woken; only `consular drain` sends.")
+        return
+    try:
+        policy = connect(config.redis_url).config_get("maxmemory-policy").get("maxmemory-policy")  # type: ignore[union-attr]
+        yield Finding(True, True, "Redis answers.")
+        if policy != "noeviction":
+            yield Finding(False, False, "Redis may throw keys away: set maxmemory-policy noeviction.")
+    except RedisError:
+        yield Finding(False, False, "Redis does not answer: check REDIS_URL. Until it does, only `consular drain` sends.")
+
+
+def _addresses(config: Config) -> Iterator[Finding]:
+    if config.is_https:
+        yield Finding(True, False, "The public address is https.")
+    else:
+        yield Finding(False, False, "PUBLIC_URL is not https: fine on this machine alone, never for real people.")
+    length = len(config.public_url) + 20
+    if length > 50:
+        yield Finding(False, False, f"Each text ends with a link of {length} characters; a shorter PUBLIC_URL makes fewer parts.")
+
+
+def _gateways(config: Config) -> Iterator[Finding]:
+    if config.actual_gateway is None:
+        yield Finding(False, False, "No real gateway: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM to reach people.")
+    else:
+        yield Finding(True, False, f"The real gateway sends {config.actual_gateway.rate:g} parts a second.")
+    if config.exercise_gateway is None:
+        yield Finding(False, False, "No practice gateway: exercises cannot be sent. Set EXERCISE_GATEWAY_*.")
+    else:
+        yield Finding(True, False, "The practice gateway is set.")
+
+
+def _social(config: Config) -> Iterator[Finding]:
+    if not (config.mastodon_url and config.mastodon_token) and not (config.telegram_token and config.telegram_channel):
+        yield Finding(False, False, "No social account: alerts are not posted in public. Set MASTODON_* or TELEGRAM_*.")
+    else:
+        yield Finding(True, False, "Alerts are posted in public, too.")
