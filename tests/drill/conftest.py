@@ -150,7 +150,7 @@ def start(receiver: Receiver, tmp_path) -> Iterator[Callable[..., RunningGateway
     running: list[tuple[subprocess.Popen[str], requests.Session]] = []
 
     def run(*options: str) -> RunningGateway:
-        fixed = ["--account-sid", ACCOUNT_SID, "--auth-token-file", str(token_file), "--latency-ms", "5"]
+        fixed = ["--account-sid", ACCOUNT_SID, "--auth-token-file", str(token_file), "--latency-ms", "0"]
         fixed += ["--inbound-url", f"{receiver.url}/inbound", "--speed", "2000"]
         command = [sys.executable, "-m", "consular.drill.gateway", *fixed, *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -40,8 +40,10 @@ def test_created_text_is_echoed_with_its_parts_when_people_live_behind_the_gatew
 
 
 def test_messaging_service_instead_of_a_number(start):
-    made = start("--profile", "perfect").sdk().messages.create(
-        to="+218911234567", messaging_service_sid="MG" + "1" * 32, body="x"
+    made = (
+        start("--profile", "perfect")
+        .sdk()
+        .messages.create(to="+218911234567", messaging_service_sid="MG" + "1" * 32, body="x")
     )
     assert (made.status, made.from_, made.num_segments) == ("accepted", None, "0")
 

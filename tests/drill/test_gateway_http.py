@@ -33,7 +33,7 @@ def talk(port: int, data: bytes) -> bytes:
 
 
 def test_pipelined_requests_are_answered_in_order(start):
-    gateway = start("--profile", "lean")
+    gateway = start("--profile", "lean", "--latency-ms", "30")
     phones = [f"2189112345{number:02d}" for number in range(40)]
     last = post(phones[-1], "Connection: close\r\n")
     answers = talk(gateway.port, b"".join([post(phone) for phone in phones[:-1]]) + last)
