@@ -4,7 +4,9 @@ import selectors
 import socket
 from contextlib import suppress
 
-_TLS_APPLICATION_DATA = b"\x17"
+_TLS_APPLICATION_DATA = 0x17
+_LONGEST_TLS_ALERT = 24
+_PEEK_BYTES = 4096
 
 
 class KeptConnections:
@@ -12,8 +14,7 @@ class KeptConnections:
 
     libcurl itself looks for dead connections at most once a second; in between it would write into one, and what
     became of that text would be unknown. A plain connection that speaks unasked is dead as well: its words would be
-    taken for the answer to the next request. Over TLS, application data may be a late session ticket and means
-    nothing.
+    taken for the answer to the next request. Over TLS a late session ticket means nothing, a closing alert does.
     """
 
     def __init__(self, selector: selectors.BaseSelector, is_tls: bool) -> None:
@@ -40,8 +41,8 @@ class KeptConnections:
         if descriptor not in self._descriptors:
             return False
         self.take(descriptor)
-        port, first = _peek(descriptor)
-        if first is not None and not (self._is_tls and first == _TLS_APPLICATION_DATA):
+        port, words = _peek(descriptor)
+        if words is not None and not (self._is_tls and _is_session_ticket(words)):
             self.dead_ports.add(port)
         return True
 
@@ -52,15 +53,30 @@ def forget(selector: selectors.BaseSelector, descriptor: int) -> None:
         selector.unregister(descriptor)
 
 
+def _is_session_ticket(words: bytes) -> bool:
+    """True when whole TLS records wait of which none is an alert.
+
+    TLS 1.3 (RFC 8446, section 5.2) hides the type: an alert is application data of 2 bytes, its type and a tag of 16.
+    """
+    while len(words) >= 5:
+        length = int.from_bytes(words[3:5], "big")
+        if words[0] != _TLS_APPLICATION_DATA or length <= _LONGEST_TLS_ALERT:
+            return False
+        if len(words) == 5 + length:
+            return True
+        words = words[5 + length :]
+    return False
+
+
 def _peek(descriptor: int) -> tuple[int, bytes | None]:
-    """The local port, and the next byte to read: empty when closed, None when there is nothing or no socket."""
+    """The local port, and what waits to be read: empty when closed, None when there is nothing or no socket."""
     try:
         connection = socket.socket(fileno=descriptor)
     except OSError:
         return 0, None
     try:
         port = int(connection.getsockname()[1])
-        return port, connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return port, connection.recv(_PEEK_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return 0, None
     except ConnectionError:

@@ -1,14 +1,22 @@
 """A server on loopback that answers as told, wrongly if so told, and remembers every request that reached it."""
 
+import ipaddress
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 Behaviour = Callable[["Talk"], bool | None]
 
@@ -61,8 +69,9 @@ class Talk:
 class FaultServer:
     """behaviour(talk) answers one request; it returns True to keep the connection, anything else closes it."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self.behaviour = behaviour
+        self._tls = tls
         self.received: list[Received] = []
         self.connections = 0
         self.open_connections = 0
@@ -71,7 +80,7 @@ class FaultServer:
         self._stopped = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def stop(self) -> None:
@@ -89,13 +98,18 @@ class FaultServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection:
+        try:
+            talking = self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
+        except OSError:
+            connection.close()
+            return
+        with talking:
             try:
-                while (request := _read(connection)) is not None:
+                while (request := _read(talking)) is not None:
                     with self._lock:
                         self.received.append(request)
                         number = len(self.received)
-                    if not self.behaviour(Talk(connection, request, number, self._stopped)):
+                    if not self.behaviour(Talk(talking, request, number, self._stopped)):
                         break
             except OSError:
                 pass
@@ -119,12 +133,12 @@ def _read(connection: socket.socket) -> Received | None:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Behaviour], FaultServer]]:
-    """serve(behaviour) starts a FaultServer that stops with the test."""
+def serve() -> Iterator[Callable[..., FaultServer]]:
+    """serve(behaviour, tls=None) starts a FaultServer that stops with the test."""
     servers: list[FaultServer] = []
 
-    def start(behaviour: Behaviour) -> FaultServer:
-        servers.append(FaultServer(behaviour))
+    def start(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> FaultServer:
+        servers.append(FaultServer(behaviour, tls))
         return servers[-1]
 
     yield start
@@ -155,3 +169,33 @@ def full_port() -> Iterator[int]:
     yield port
     for one in (*fillers, listener):
         one.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for 127.0.0.1 that vouches for itself, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway of the tests")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8
+    private = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> ssl.SSLContext:
+    """The server's side of TLS with that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context

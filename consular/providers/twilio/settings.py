@@ -21,7 +21,7 @@ class TwilioSettings:
     sender: an E.164 number, short code, alphanumeric name or messaging service sid (MG...). numbers: the numbers
     people answer to; the sender when empty. is_exercise: only a host of our own is allowed, never twilio.com. Times
     in seconds; total_timeout covers connecting, writing and reading of one message; list_timeout all pages of one
-    list call.
+    list call. ca_file: certificates to trust instead of Mozilla's list, for a gateway with an authority of its own.
     """
 
     name: str
@@ -36,6 +36,7 @@ class TwilioSettings:
     total_timeout_seconds: float = 15.0
     list_timeout_seconds: float = 20.0
     lease_margin_seconds: float = 1.0
+    ca_file: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", check_base_url(self.base_url, is_exercise=self.is_exercise))
@@ -82,6 +83,7 @@ class TwilioSettings:
             total_timeout_seconds=total_timeout_seconds,
             only_local=self.is_exercise,
             max_answer_bytes=max_answer_bytes,
+            ca_file=self.ca_file,
         )
 
 

@@ -1,18 +1,12 @@
 """Every fault of a gateway: which outcome class it gets and how often the request was on the wire."""
 
 import json
-import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from consular.domain.ports import FailureReason, RefusalScope, SendOutcome
 
@@ -191,11 +185,58 @@ def test_tls_that_fails_is_not_sent(serve, gateway, hand_over):
     assert server.received == []
 
 
-def test_certificate_nobody_vouches_for_is_not_sent(gateway, hand_over, tmp_path, unvouched_server):
-    server, received = unvouched_server
-    result = hand_over(gateway(f"https://127.0.0.1:{server}", total_timeout_seconds=5))
+def test_certificate_nobody_vouches_for_is_not_sent(serve, gateway, hand_over, tls):
+    server = serve(lambda talk: talk.answer(201, created()), tls)
+    result = hand_over(gateway(server.url, total_timeout_seconds=5))
     assert (result.outcome, result.error_code) == (NOT_SENT, "transport-60")
-    assert b"".join(received) == b""
+    assert server.received == []
+
+
+def test_tls_connection_is_kept_and_session_tickets_do_not_kill_it(serve, gateway, hand_over, tls, certificate):
+    server = serve(lambda talk: talk.answer(201, created()), tls)
+    one = gateway(server.url, total_timeout_seconds=5, ca_file=str(certificate))
+    assert [hand_over(one).outcome for _ in range(5)] == [ACCEPTED] * 5
+    assert (len(server.received), server.connections) == (5, 1)
+
+
+@pytest.mark.parametrize("closing", ["reset", "close", "unwrap"])
+def test_kept_tls_connection_that_dies_after_the_request_is_not_written_again(
+    serve, gateway, hand_over, tls, certificate, closing
+):
+    def first_good_then_silent(talk):
+        if talk.number == 1:
+            return talk.answer(201, created())
+        if closing == "unwrap":
+            talk.connection.unwrap()
+        return talk.reset() if closing == "reset" else False
+
+    server = serve(first_good_then_silent, tls)
+    one = gateway(server.url, total_timeout_seconds=5, ca_file=str(certificate))
+    assert [hand_over(one).outcome for _ in range(2)] == [ACCEPTED, UNKNOWN]
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize("closing", ["close", "unwrap"])
+def test_tls_connection_closed_while_idle_is_not_written_to(serve, gateway, hand_over, tls, certificate, closing):
+    def close_the_first(talk):
+        talk.answer(201, created())
+        if talk.number > 1:
+            return True
+        told.wait(5)
+        if closing == "unwrap":
+            with suppress(OSError):
+                talk.connection.settimeout(0.05)
+                talk.connection.unwrap()
+        return False
+
+    told = threading.Event()
+    server = serve(close_the_first, tls)
+    one = gateway(server.url, total_timeout_seconds=5, ca_file=str(certificate))
+    assert hand_over(one).outcome is ACCEPTED
+    told.set()
+    assert server.closed.acquire(timeout=5)
+    assert [hand_over(one).outcome for _ in range(2)] == [NOT_SENT, ACCEPTED]
+    assert len(server.received) == 2
 
 
 @pytest.mark.parametrize(
@@ -231,39 +272,3 @@ def test_one_slow_gateway_does_not_hold_up_another(serve, gateway, request_for, 
     assert blocked.poll(0.05) == []
     assert hand_over(free).outcome is ACCEPTED
     assert time.monotonic() - started_at < 2
-
-
-@pytest.fixture
-def unvouched_server(tmp_path) -> "Callable":
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = tmp_path / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    listener = socket.create_server(("127.0.0.1", 0))
-    received: list[bytes] = []
-
-    def accept() -> None:
-        try:
-            connection, _ = listener.accept()
-            with context.wrap_socket(connection, server_side=True) as wrapped:
-                received.append(wrapped.recv(65536))
-        except OSError:
-            return
-
-    thread = threading.Thread(target=accept, daemon=True)
-    thread.start()
-    yield listener.getsockname()[1], received
-    listener.close()
-    thread.join(5)
