@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from consular.drill.dice import spread
 
+STRANGERS = "+21896"
 LIBYAN_NETWORKS = ("91", "92", "94", "95")
 _BLOCK = 1_000_000
 _LIBYAN_MOBILE_LENGTH = 13
@@ -57,4 +58,9 @@ def place_digit(phone: str) -> int | None:
 
 def stranger(roll: float) -> str:
     """A number that no made-up citizen has: somebody else's phone, on a Libyan network that mobile() never uses."""
-    return f"+21896{int(roll * 10_000_000):07d}"
+    return f"{STRANGERS}{int(roll * 10_000_000):07d}"
+
+
+def is_stranger(phone: str) -> bool:
+    """Whether the number is one of stranger()'s: its holder lends a phone and is not part of the drill."""
+    return phone.startswith(STRANGERS)

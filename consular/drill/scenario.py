@@ -66,7 +66,10 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A drill: whom it concerns, how they behave, and what is known about the event it follows."""
+    """A drill: whom it concerns, how they behave, and what is known about the event it follows.
+
+    alert_texts: an officer's words per language; how to answer is added by the product.
+    """
 
     name: str
     title: str

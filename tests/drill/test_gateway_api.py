@@ -138,6 +138,17 @@ def test_same_text_to_the_same_phone_counts_as_duplicate_only_with_a_link(start)
     assert (stats["accepted"], stats["duplicates"], stats["repeated_others"]) == (7, 2, 2)
 
 
+def test_receipts_may_repeat_and_are_no_duplicates_even_with_the_link(start):
+    gateway = start("--profile", "lean")
+    url = f"{gateway.receiver.url}/s/K7Q2XM-218911234567"
+    gateway.alert("+218911234567")
+    for _ in range(2):
+        gateway.create("+218911234567", f"An officer will read it. {url} Ref K7Q2XM")
+        gateway.create("+218961234567", f"An officer will read it. {url} Ref K7Q2XM")
+    stats = gateway.stats()
+    assert (stats["duplicates"], stats["repeated_others"]) == (0, 2)
+
+
 def test_lagging_list_shows_nothing_yet(start):
     gateway = start("--profile", "lean", "--list-lag", "inf")
     sid = gateway.create("+218911234567").json()["sid"]

@@ -24,7 +24,7 @@ def statuses(receiver, phone: str) -> list[str]:
 
 
 def test_callbacks_carry_twilios_fields_and_a_signature_twilio_accepts(start, receiver):
-    gateway = start("--profile", "perfect")
+    gateway = start("--profile", "perfect", "--speed", "100")
     sid = gateway.create("+218911234567", StatusCallback=f"{receiver.url}/status/1?k=ab%2Bc&x=%20#rc=5").json()["sid"]
     gateway.settle()
     sent, delivered = receiver.at("/status/1")
@@ -76,7 +76,7 @@ def test_callbacks_are_lost_doubled_and_swapped_in_the_same_places_each_time(sta
     phones = phones_on(Line.REACHED)[:300]
     runs = []
     for order in (phones, phones[::-1]):
-        gateway = start("--fault", "500_after=0")
+        gateway = start("--fault", "500_after=0", "--speed", "20000")
         receiver.requests.clear()
         for phone in order:
             gateway.alert(phone)

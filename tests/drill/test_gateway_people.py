@@ -45,9 +45,9 @@ def test_a_reply_is_a_signed_form_with_twilios_fields(start, receiver):
 
 def test_replies_depend_on_seed_and_phone_not_on_order(start, receiver):
     phones = PHONES[:150]
-    runs = []
+    runs: list[Counter[tuple[str, str]]] = []
     for order, seed in ((phones, "7"), (phones[::-1], "7"), (phones, "8")):
-        gateway = start("--fault", "500_after=0", "--seed", seed)
+        gateway = start("--fault", "500_after=0", "--seed", seed, "--speed", "20000")
         receiver.requests.clear()
         for phone in order:
             gateway.alert(phone)
@@ -81,11 +81,35 @@ def test_only_the_first_text_with_the_same_reference_is_answered(start, receiver
     gateway.alert(phone)
     gateway.alert(phone)
     gateway.create(phone, "Thank you, we have your answer. Ref K7Q2XM")
+    gateway.create(phone, f"An officer will read it. {receiver.url}/s/K7Q2XM-{phone[1:]} Ref OTHER77")
     gateway.settle()
     assert len(receiver.at("/inbound")) == 1
     gateway.alert(phone, "SECOND2")
     gateway.settle()
     assert len(receiver.at("/inbound")) == 2
+
+
+def test_a_stranger_who_lent_a_phone_never_answers(start, receiver):
+    gateway = start("--profile", "perfect")
+    gateway.alert("+218961234567")
+    gateway.settle()
+    assert receiver.requests[0].path.startswith("/status/")
+    assert receiver.at("/inbound") == []
+
+
+def test_replies_go_to_the_number_behind_a_messaging_service(start, receiver):
+    gateway = start("--profile", "perfect", "--sender", "+15005550099")
+    form = {
+        "To": "+218911234567",
+        "MessagingServiceSid": "MG" + "1" * 32,
+        "Body": f"Safe? {receiver.url}/s/x Ref ABCDE",
+    }
+    form["StatusCallback"] = f"{receiver.url}/status/1"
+    gateway.session.post(gateway.messages_url, data=form, auth=(ACCOUNT_SID, TOKEN), timeout=10)
+    gateway.settle()
+    assert receiver.at("/inbound")[0].fields["To"] == "+15005550099"
+    assert {request.fields["From"] for request in receiver.at("/status/")} == {"+15005550099"}
+    assert len(gateway.sdk().messages.list(to="+15005550099")) == 1
 
 
 def test_second_texts_and_corrections(start, receiver):

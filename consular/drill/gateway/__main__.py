@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--account-sid", required=True)
     parser.add_argument("--auth-token-file", type=Path, help=f"otherwise ${ENVIRONMENT_NAME}")
     parser.add_argument("--inbound-url", required=True, help="where replies are posted")
+    parser.add_argument("--sender", default="+15005550006", help="number behind a messaging service")
     parser.add_argument("--connect-to", help="HOST:PORT that serves all webhook and link URLs, whatever their host")
     parser.add_argument("--profile", default="libya-2011", help="lean, perfect, or a scenario")
     parser.add_argument("--cut-east", action="store_true", help="the eastern mobile network is down")
@@ -73,6 +74,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         auth_token=_token(options.auth_token_file),
         inbound_url=options.inbound_url,
         profile=_profile(options),
+        sender=options.sender,
         seed=options.seed,
         speed=options.speed,
         latency_ms=options.latency_ms,

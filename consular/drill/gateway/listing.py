@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from consular.drill.gateway.http1 import response
 from consular.drill.gateway.rendering import Renderer
-from consular.drill.gateway.store import Record, Store
+from consular.drill.gateway.store import Record, Status, Store
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 50
@@ -67,11 +67,13 @@ class Listing:
                 yield record
 
     def _candidates(self, query: dict[str, str]) -> Iterator[int]:
-        """Numbers newest first; a phone we know of narrows them, our own sender's number does not."""
+        """Numbers newest first; nothing but replies goes to a number that no citizen has."""
         for name in ("To", "From"):
             numbers = self._store.numbers(query.get(name, ""))
             if numbers:
                 return reversed(numbers)
+        if query.get("To"):
+            return self._store.numbers_with(Status.RECEIVED)
         return iter(range(len(self._store) - 1, -1, -1))
 
 

@@ -94,7 +94,7 @@ class PhoneNetwork:
             "To": record.to,
             "MessageSid": sid,
             "AccountSid": self._world.account_sid,
-            "From": record.sender,
+            "From": record.sender or self._world.sender,
             "ApiVersion": API_VERSION,
         }
         if record.service:

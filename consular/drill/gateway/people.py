@@ -12,7 +12,7 @@ from consular.drill.gateway.segments import segments
 from consular.drill.gateway.store import digest, link, reference
 from consular.drill.gateway.webhooks import Webhooks
 from consular.drill.gateway.world import API_VERSION, World
-from consular.drill.numbers import stranger
+from consular.drill.numbers import is_stranger, stranger
 from consular.drill.phrases import phrase
 
 BORROWED_PHONE_ROLL = 0.4
@@ -81,23 +81,25 @@ class People:
         return None if self._world.rates is None else behaviour(phone, self._world.seed, self._world.rates)
 
     def read(self, number: int) -> None:
-        """A text is on its phone. Only the first text with a personal link and the same reference is answered."""
+        """A text is on its phone. Only the first with the same personal link or reference is answered, no receipt."""
         record = self._world.store.record(number)
         url = link(record.body)
         holder = self.expected(record.to)
-        if url is None or holder is None or holder.intent is Intent.NO_ANSWER:
+        if url is None or holder is None or holder.intent is Intent.NO_ANSWER or is_stranger(record.to):
             return
         ref = reference(record.body)
-        if (record.to, ref or url) in self._answered:
+        known = {(record.to, url), (record.to, ref or url)}
+        if known & self._answered:
             return
-        self._answered.add((record.to, ref or url))
+        self._answered |= known
+        sender = record.sender or self._world.sender
         delay = self._world.wall(holder.reply_delay_seconds)
         self.inbox.planned += 1
         if holder.path is AnswerPath.LINK:
             self._schedule.after(delay, self._use_link, holder, url)
             return
         for later, intent, text in self._texts(holder, ref):
-            self._schedule.after(delay + self._world.wall(later), self._send, holder, intent, text, record.sender)
+            self._schedule.after(delay + self._world.wall(later), self._send, holder, intent, text, sender)
 
     def speak(self, sender: str, to: str, text: str) -> str:
         """Send one text from any phone now; its sid."""

@@ -37,6 +37,7 @@ class Settings:
     auth_token: str
     inbound_url: str
     profile: Profile
+    sender: str = "+15005550006"
     seed: int = 7
     speed: float = 1.0
     latency_ms: float = 80.0
@@ -58,6 +59,7 @@ class Gateway:
         self._loop = loop
         self._world = World(
             account_sid=settings.account_sid,
+            sender=settings.sender,
             seed=settings.seed,
             speed=settings.speed,
             latency_seconds=settings.latency_ms / 1000,

@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from consular.drill.gateway.http1 import form_fields
+from consular.drill.numbers import is_stranger
 
 _REFERENCE = re.compile(r"\bRef\.?[ :]+([A-Z0-9]{4,10})\b")
 _LINK = re.compile(r"https?://[^\s<>\"]+/s/[^\s<>\"]+")
@@ -48,7 +49,7 @@ class Record(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """Accepted texts and how many of them repeat an earlier text with a link, or another earlier text, to one phone."""
+    """Accepted texts. duplicates: alerts that one phone was sent again; repeated_others: receipts and the like."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -102,10 +103,9 @@ class Store:
     def add_outgoing(self, to: str, raw_form: bytes, raw_body: bytes, now: float) -> int:
         """Keep an accepted create request as it came; raw_body is its Body still form-encoded."""
         text_hash = hash(raw_body)
-        earlier = self.numbers(to)
         self.tally.accepted += 1
-        if any(self._hashes[number] == text_hash for number in earlier):
-            if b"%2Fs%2F" in raw_body or b"/s/" in raw_body:
+        if any(self._hashes[number] == text_hash for number in self.numbers(to)):
+            if self._is_alert_again(to, text_hash, form_fields(f"Body={raw_body.decode('ascii', 'replace')}")["Body"]):
                 self.tally.duplicates += 1
             else:
                 self.tally.repeated_others += 1
@@ -142,6 +142,13 @@ class Store:
         if not self._sent[number]:
             self._sent[number] = now
 
+    def numbers_with(self, status: Status) -> Iterator[int]:
+        """Numbers of all texts in a state, newest first."""
+        number = self._status.rfind(status)
+        while number >= 0:
+            yield number
+            number = self._status.rfind(status, 0, number)
+
     def created_at(self, number: int) -> float:
         return self._created[number]
 
@@ -173,6 +180,15 @@ class Store:
     def counts(self) -> dict[str, int]:
         """How many texts stand in each state."""
         return {name: self._status.count(value) for value, name in enumerate(STATUS_NAMES)}
+
+    def _is_alert_again(self, to: str, text_hash: int, body: str) -> bool:
+        """Whether a repeated text is an alert: the first text to its phone with this link. Receipts follow an alert."""
+        url = link(body)
+        if url is None or is_stranger(to):
+            return False
+        outgoing = (number for number in self.numbers(to) if self._status[number] != Status.RECEIVED)
+        first = next((number for number in outgoing if link(self.record(number).body) == url), None)
+        return first is not None and self._hashes[first] == text_hash
 
     def _append(self, phone: str, raw_form: bytes, text_hash: int, status: Status, now: float) -> int:
         number = len(self._offsets)

@@ -14,10 +14,12 @@ API_VERSION = "2010-04-01"
 class World:
     """One run of the gateway. rates None: nobody lives behind it. latency_seconds: when clients get their 201.
 
+    sender: the number a messaging service sends from, when a request names none.
     clock: seconds since the epoch, on the wall; speed: seconds of real events per second on the wall.
     """
 
     account_sid: str
+    sender: str
     seed: int
     speed: float
     latency_seconds: float

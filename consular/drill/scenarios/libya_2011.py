@@ -108,14 +108,11 @@ FACTS = (
 )
 
 ALERT_TEXTS = {
-    "en": "Embassy of India: stay indoors, keep papers and phone ready. Reply 1 safe, 2 need help, 3 not in Libya, "
-    "and how many you are.",
-    "hi": "भारतीय दूतावास: घर के अंदर रहें, काग़ज़ और फ़ोन तैयार रखें। उत्तर दें: 1 सुरक्षित, 2 मदद चाहिए, 3 लीबिया में नहीं, "
-    "और आप कितने लोग हैं।",
-    "ar": "سفارة الهند: ابقوا في الداخل وجهزوا الأوراق والهاتف. "
-    "أجيبوا: 1 بخير، 2 أحتاج مساعدة، 3 لست في ليبيا، وكم عددكم.",
-    "fr": "Ambassade de l'Inde : restez à l'intérieur, papiers et téléphone prêts. "
-    "Répondez 1 en sécurité, 2 besoin d'aide, 3 pas en Libye, et combien vous êtes.",
+    "en": "Embassy of India: stay indoors. Keep passport, phone and water ready. Ships and flights are being arranged.",
+    "hi": "भारतीय दूतावास: घर के अंदर रहें। पासपोर्ट, फ़ोन और पानी तैयार रखें। जहाज़ और उड़ानों का प्रबंध हो रहा है।",
+    "ar": "سفارة الهند: ابقوا في الداخل. جهزوا جواز السفر والهاتف والماء. يجري ترتيب سفن ورحلات جوية.",
+    "fr": "Ambassade de l'Inde: restez à l'intérieur. Gardez passeport, téléphone et eau à portée de main. "
+    "Des navires et des vols se préparent.",
 }
 
 SCENARIO = Scenario(
