@@ -110,6 +110,7 @@ class RunningGateway:
     port: int
     receiver: Receiver
     session: requests.Session
+    process: subprocess.Popen[str]
 
     def sdk(self, token: str = TOKEN) -> Client:
         return Client(ACCOUNT_SID, token, http_client=ToGateway(self.url))
@@ -153,16 +154,18 @@ def start(receiver: Receiver, tmp_path) -> Iterator[Callable[..., RunningGateway
         fixed = ["--account-sid", ACCOUNT_SID, "--auth-token-file", str(token_file), "--latency-ms", "0"]
         fixed += ["--inbound-url", f"{receiver.url}/inbound", "--speed", "2000"]
         command = [sys.executable, "-m", "consular.drill.gateway", *fixed, *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         session = requests.Session()
         running.append((process, session))
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
-        return RunningGateway(url, int(url.rpartition(":")[2]), receiver, session)
+        return RunningGateway(url, int(url.rpartition(":")[2]), receiver, session, process)
 
     yield run
     for process, session in running:
         session.close()
-        process.terminate()
-        process.communicate(timeout=10)
+        if process.poll() is None:
+            process.terminate()
+            _, errors = process.communicate(timeout=10)
+            assert errors == ""
         assert process.returncode == 0

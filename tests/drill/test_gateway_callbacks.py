@@ -110,6 +110,17 @@ def test_a_server_error_is_tried_once_more_and_then_given_up(start, receiver):
     assert (stats["callbacks_acked"], stats["callbacks_failed"]) == (2, 4)
 
 
+def test_it_stops_quietly_while_nobody_listens_behind_the_webhooks(start, tmp_path):
+    log = tmp_path / "log.jsonl"
+    gateway = start("--profile", "perfect", "--speed", "100000", "--log", str(log))
+    for number in range(200):
+        gateway.create(f"+2189112345{number:02d}", StatusCallback="http://127.0.0.1:9/status")
+    gateway.process.terminate()
+    _, errors = gateway.process.communicate(timeout=10)
+    assert errors == ""
+    assert len(log.read_text().splitlines()) == 200
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://example.org/x", "http://8.8.8.8/", "https://user@127.0.0.1/", "ftp://127.0.0.1/", "//127.0.0.1", "x"],

@@ -37,6 +37,7 @@ class Pool:
         self._waiting: deque[Exchange] = deque()
         self._idle: list[_Connection] = []
         self._open = 0
+        self._is_closed = False
         self._connecting: set[asyncio.Task[None]] = set()
         self.pending = 0
 
@@ -67,14 +68,19 @@ class Pool:
             self._idle.remove(connection)
         self._next()
 
-    def close(self) -> None:
-        """Drop every idle connection and whatever waits."""
+    async def close(self) -> None:
+        """Drop every idle connection and whatever waits; nothing is sent from now on."""
+        self._is_closed = True
         self._waiting.clear()
         for connection in self._idle:
             connection.close()
+        connecting = list(self._connecting)
+        for task in connecting:
+            task.cancel()
+        await asyncio.gather(*connecting, return_exceptions=True)
 
     def _next(self) -> None:
-        while self._waiting:
+        while self._waiting and not self._is_closed:
             connection = self._take_idle(self._waiting[0].address)
             if connection is not None:
                 connection.send(self._waiting.popleft())

@@ -101,8 +101,8 @@ class Gateway:
         """Listen no more, write the log if one was asked for."""
         if self._server is not None:
             self._server.close()
-        self._callback_pool.close()
-        self._inbound_pool.close()
+        await self._callback_pool.close()
+        await self._inbound_pool.close()
         if self._settings.log is not None:
             with self._settings.log.open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(row) + "\n" for row in self.control.log())
