@@ -1,0 +1,80 @@
+"""Figures for the report of a drill."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from consular.extensions import db
+
+
+def latest_event() -> Row[Any] | None:
+    """(id, crisis_id, approved_at, people) of the event approved last."""
+    return db.session.execute(
+        text("select id, crisis_id, approved_at, people from alert_events order by approved_at desc limit 1")
+    ).one_or_none()
+
+
+def handover_times(event_id: UUID) -> Row[Any]:
+    """First and last hand-over after the approval, in seconds, and how many were handed over."""
+    return db.session.execute(
+        text("""
+        select extract(epoch from min(m.accepted_at) - e.approved_at) as first,
+               extract(epoch from max(m.accepted_at) filter (where m.tries = 1) - e.approved_at) as last, count(*) as number
+        from messages m join alert_events e on e.id = m.event_id
+        where m.event_id = :id and m.accepted_at is not null group by e.approved_at
+        """),
+        {"id": event_id},
+    ).one()
+
+
+def message_states(event_id: UUID) -> dict[str, int]:
+    """Messages of an event by state, counted from the rows."""
+    rows = db.session.execute(text("select state, count(*) from messages where event_id = :id group by state"), {"id": event_id})
+    return {str(state): int(count) for state, count in rows}
+
+
+def buckets(crisis_id: UUID) -> dict[str, int]:
+    """People of a crisis by where the board shows them, counted from the rows."""
+    rows = db.session.execute(
+        text("select bucket, count(*) from person_statuses where crisis_id = :id group by bucket"), {"id": crisis_id}
+    )
+    return {str(bucket): int(count) for bucket, count in rows}
+
+
+def replies() -> Row[Any]:
+    """Texts received and processed, and the 99th percentile of seconds between the two."""
+    return db.session.execute(
+        text("""
+        select count(*) as received, count(processed_at) as processed,
+               coalesce(percentile_cont(0.99) within group (order by extract(epoch from processed_at - received_at)), 0) as p99
+        from inbound_messages
+        """)
+    ).one()
+
+
+def waiting() -> dict[str, int]:
+    """Rows that work still waits for."""
+    row = db.session.execute(
+        text("""
+        select (select count(*) from messages where state in ('queued', 'claimed', 'sending', 'unknown')) as messages,
+               (select count(*) from inbound_messages where processed_at is null) as texts,
+               (select count(*) from receipt_events where processed_at is null) as receipts,
+               (select count(*) from social_posts where state in ('queued', 'sending')) as posts
+        """)
+    ).one()
+    return {name: int(count) for name, count in row._mapping.items()}
+
+
+def holds_real_data() -> bool:
+    """Whether the database has an Actual crisis, or people without any exercise: then it is not for practice."""
+    return bool(
+        db.session.execute(
+            text("""
+            select exists (select 1 from crises where status = 'Actual')
+                or (exists (select 1 from people) and not exists (select 1 from crises where status = 'Exercise'))
+            """)
+        ).scalar_one()
+    )
