@@ -4,10 +4,10 @@ Roles are job titles, not ranks; nobody has everything:
 
 - viewer: reads crises, alerts, the board and people's records; changes nothing.
 - author: reads; opens crises; writes, submits, withdraws and cancels alerts; stops a running send; answers requests.
-- approver: what an author may, and returns, rejects or approves alerts. That nobody approves what they wrote or last edited is
-  decided per alert (domain.alerts.next_state, and a CHECK in the database), not here. Closes crises.
-- administrator: officers' accounts and their sessions, nothing else. Whoever can make accounts must not also release alerts,
-  and has no need to read citizens' records.
+- approver: what an author may, and returns, rejects or approves alerts; closes crises. That nobody approves what they
+  wrote or last edited is decided per alert (domain.alerts.next_state, and a CHECK in the database), not here.
+- administrator: officers' accounts and their sessions, nothing else. Whoever can make accounts must not also release
+  alerts, and has no need to read citizens' records.
 
 Stopping a send needs one person only, because a wrong text must be stopped within seconds.
 An endpoint without a row is refused while running and fails the build (tests/architecture/test_permissions.py).
@@ -61,6 +61,7 @@ ACCESS: dict[str, Access] = {
     "officer.reject_alert": APPROVERS,
     "officer.approve_alert": APPROVERS,
     "officer.retry_post": AUTHORS,
+    "officer.confirm_post": AUTHORS,
     # accounts
     "officer.officers": ADMINISTRATORS,
     "officer.add_officer": ADMINISTRATORS,

@@ -22,7 +22,7 @@ from consular.models.social import PostState, SocialPost
 from consular.models.statuses import Counter
 from consular.queries import officers
 
-AnySession = Session | scoped_session[Session]
+AnySession = Session | scoped_session[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,9 @@ from sqlalchemy.types import BigInteger, Date, NullType
 
 from consular.domain.audience import EARTH_RADIUS_KM, AudienceRule, Box, Circle, bounding_box
 from consular.models.people import Channel, ContactPoint, OptOut, Person, Registration, Stay
+from consular.models.places import Place
 
-AnySession = Session | scoped_session[Session]
+AnySession = Session | scoped_session[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class AudienceCount:
     """What a rule selects on a day.
 
     people: records. heads: people in those records, as they told us. with_phone: records that a text reaches.
-    phones: distinct usable phones that did not opt out: one text each. no_phone, unusable_phone, opted_out: records that no
-    text reaches, by the reason. languages: by language of the record.
+    phones: distinct usable phones that did not opt out: one text each. no_phone, unusable_phone, opted_out: records
+    that no text reaches, by the reason. languages: by language of the record.
     """
 
     people: int
@@ -80,7 +81,7 @@ def count_people(session: AnySession, rule: AudienceRule, today: date) -> int:
 
 
 def count_audience(session: AnySession, rule: AudienceRule, today: date) -> AudienceCount:
-    """People, heads and phones that an alert with this rule reaches on that day; a person's phone as the fan-out chooses."""
+    """People, heads and phones that an alert with this rule reaches on that day; phones as the fan-out chooses."""
     chosen = select_people(rule, today).subquery("chosen")
     phone = _best_phone(chosen.c.person_id)
     usable = and_(phone.c.value_index.is_not(None), phone.c.unusable_since.is_(None), OptOut.value_index.is_(None))
@@ -133,6 +134,12 @@ def sample_people(session: AnySession, rule: AudienceRule, today: date, limit: i
         .order_by(stays.c.person_id)
     )
     return [SamplePerson(row.language, row.country, row.place_name, row.value_index is not None) for row in rows]
+
+
+def place_names(session: AnySession, rule: AudienceRule) -> dict[int, str]:
+    """Names of the places in a rule, by id."""
+    rows = session.execute(select(Place.id, Place.name).where(Place.id.in_(rule.place_ids)))
+    return {row.id: row.name for row in rows}
 
 
 def stay_matches(rule: AudienceRule, today: date) -> ColumnElement[bool]:

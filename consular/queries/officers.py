@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload, scoped_session
 from consular.models.audit import AuditEntry
 from consular.models.officers import Officer, OfficerSession
 
-AnySession = Session | scoped_session[Session]
+AnySession = Session | scoped_session[Any]
 
 
 def find_by_username(session: AnySession, username: str, *, lock: bool = False) -> Officer | None:

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session, scoped_session
 
 from consular.models.audit import AuditEntry
 
-AnySession = Session | scoped_session[Session]
+AnySession = Session | scoped_session[Any]
 
 
-def record(  # noqa: PLR0913 - an entry has these parts, each named at the call
+def record(
     session: AnySession,
     now: datetime,
     action: str,
@@ -23,7 +23,7 @@ def record(  # noqa: PLR0913 - an entry has these parts, each named at the call
     officer_id: UUID | None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Add one entry to the running transaction. officer_id None: the system. detail: JSON values, never personal data."""
+    """Add one entry to the running transaction. officer_id None: the system. detail: JSON, never personal data."""
     session.add(
         AuditEntry(
             at=now,

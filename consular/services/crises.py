@@ -21,8 +21,8 @@ def open_crisis(
 ) -> UUID:
     """A new crisis; its id. Its status is fixed for all that follows.
 
-    audience: the rule its alerts start from. confirmation: ACTUAL_WORDS for an Actual one. Raises InvalidInputError (fields
-    title, confirmation).
+    audience: the rule its alerts start from. confirmation: ACTUAL_WORDS for an Actual one. Raises InvalidInputError
+    (fields title, confirmation).
     """
     title = " ".join(title.split())
     problems = {}
@@ -57,7 +57,7 @@ def open_crisis(
 
 
 def close_crisis(crisis_id: UUID, officer_id: UUID, now: datetime) -> None:
-    """No new alerts in this crisis. Texts under way and answers are not touched. Raises NotFoundError, ConflictError."""
+    """No new alerts in this crisis; texts under way and answers go on. Raises NotFoundError, ConflictError."""
     with unit_of_work() as session:
         crisis = session.get(Crisis, crisis_id, with_for_update={"key_share": True})
         if crisis is None:

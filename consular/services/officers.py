@@ -90,9 +90,9 @@ def sign_in(
 ) -> SignIn | None:
     """A new session, or None: unknown name, wrong password, disabled, or too many guesses, in similar time.
 
-    A guess is charged before it is checked, so that guesses in parallel gain nothing. After FREE_GUESSES the account is closed
-    to strangers for 1, 2, 4 ... 15 minutes. A device from which the officer signed in before has its own allowance: nobody
-    can lock officers out of the browsers they use.
+    A guess is charged before it is checked, so that guesses in parallel gain nothing. After FREE_GUESSES the account is
+    closed to strangers for 1, 2, 4 ... 15 minutes. A device from which the officer signed in before has its own
+    allowance: nobody can lock officers out of the browsers they use.
     """
     username = username.strip().lower()[:80]
     officer_id, password_hash = _charge(username, now, device)
@@ -103,7 +103,7 @@ def sign_in(
 
 
 def identify(token: str, now: datetime, *, idle_minutes: int, is_activity: bool = True) -> SignedInOfficer | None:
-    """The officer behind a cookie's token; None when it is unknown, revoked, expired, idle too long, or the account disabled.
+    """The officer behind a cookie's token; None when it is unknown, revoked, expired, idle, or the account disabled.
 
     is_activity False: a page that asks by itself does not keep a session alive.
     """
@@ -164,7 +164,7 @@ def unlock_officer(officer_id: UUID, now: datetime, *, by: UUID | None = None) -
 
 
 def set_password(username: str, password: str, now: datetime, *, by: UUID | None = None) -> None:
-    """Give an account a new password, forget wrong guesses and end its sessions. Raises InvalidInputError, NotFoundError."""
+    """Give an account a new password and end its sessions. Raises InvalidInputError, NotFoundError."""
     username = username.strip().lower()
     problem = passwords.password_problem(password, username)
     if problem:
@@ -193,7 +193,7 @@ def _check_account(username: str, full_name: str, password: str) -> None:
 
 
 def _charge(username: str, now: datetime, device: KnownDevice | None) -> tuple[UUID | None, str | None]:
-    """Take one guess from the account or the device; (id, hash), with hash None when no guess is left or nobody is there."""
+    """Take one guess from the account or the device: its id and hash; hash None when no guess is left."""
     with unit_of_work() as session:
         officer = queries.find_by_username(session, username, lock=True)
         if officer is None:

@@ -1,5 +1,7 @@
-"""Pages for consular officers, all under /officer and behind a sign-in; consular/permissions.py says who may open which."""
+"""Pages for officers, all under /officer and behind a sign-in; consular/permissions.py says who may open which."""
 
 from flask import Blueprint
 
 blueprint = Blueprint("officer", __name__, url_prefix="/officer")
+
+from consular.web.officer import accounts, alerts, crises, home, pages, sessions  # noqa: E402, F401

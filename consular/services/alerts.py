@@ -1,0 +1,426 @@
+"""The life of an alert: writing, deciding, releasing, stopping. Each call is one transaction that locks its row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm.attributes import flag_modified
+
+from consular.domain.alerts import (
+    AlertAction,
+    AlertFacts,
+    AlertRefusedError,
+    AlertState,
+    ApprovedContent,
+    MessageClass,
+    Refusal,
+    check_approval,
+    content_hash,
+    next_state,
+)
+from consular.domain.audience import AudienceRule, rule_from_dict, rule_to_dict
+from consular.domain.cap import AlertStatus, Category, Certainty, MsgType, ResponseType, Severity, Urgency
+from consular.errors import ConflictError, ConsularError, InvalidInputError, NotAllowedError, NotFoundError
+from consular.extensions import cipher
+from consular.locales import LANGUAGES
+from consular.models.alerts import Alert, AlertDecision, AlertEvent, AlertInfo
+from consular.models.crises import Crisis
+from consular.models.officers import Officer
+from consular.queries import alerts as queries
+from consular.queries.alerts import AlertView, Words
+from consular.queries.audience import count_people
+from consular.queueing import wakeups
+from consular.services import audit, dispatch, social
+from consular.services.audit import AnySession
+from consular.services.transactions import unit_of_work
+
+GATEWAYS = {AlertStatus.ACTUAL: "actual", AlertStatus.EXERCISE: "exercise"}
+_QUEUES = {AlertStatus.ACTUAL: "delivery", AlertStatus.EXERCISE: "exercise"}
+_SENDERS_WOKEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDraft:
+    """What an officer wrote. words: by language, at least one; validity_minutes: 1 to 600, the gateway's longest."""
+
+    category: Category
+    urgency: Urgency
+    severity: Severity
+    certainty: Certainty
+    response_type: ResponseType
+    event: str
+    message_class: MessageClass
+    asks_for_reply: bool
+    validity_minutes: int
+    audience: AudienceRule
+    words: Mapping[str, Words]
+
+
+class EditedMeanwhileError(ConflictError):
+    """Somebody saved this alert after the officer opened it; nothing of theirs was overwritten."""
+
+    code = "edited_meanwhile"
+
+
+class AlreadyIssuedError(ConflictError):
+    """A second release of the same alert: it was issued once."""
+
+    code = "already_issued"
+
+
+def write(crisis_id: UUID, draft: AlertDraft, officer_id: UUID, now: datetime) -> UUID:
+    """A new alert in the state drafting; its id. Raises NotFoundError, ConflictError when the crisis is closed."""
+    alert_id = uuid4()
+    with unit_of_work() as session:
+        crisis = session.get(Crisis, crisis_id)
+        if crisis is None:
+            raise NotFoundError("There is no such crisis.")
+        if crisis.closed_at is not None:
+            raise ConflictError("This crisis is closed: open a new one to write an alert.")
+        alert = Alert(
+            id=alert_id,
+            crisis_id=crisis_id,
+            state=AlertState.DRAFTING,
+            author_id=officer_id,
+            last_editor_id=officer_id,
+            created_at=now,
+        )
+        _fill(alert, draft, now)
+        session.add(alert)
+        session.flush()
+        _decide(session, alert, AlertAction.EDIT, officer_id, now)
+    return alert_id
+
+
+def edit(alert_id: UUID, draft: AlertDraft, seen_revision: int, officer_id: UUID, now: datetime) -> None:
+    """Replace an alert's content. Raises EditedMeanwhileError when seen_revision, the form's, is not the newest."""
+    with unit_of_work() as session:
+        alert = _lock(session, alert_id)
+        if alert.revision != seen_revision:
+            raise EditedMeanwhileError(
+                f"{_name(session, alert.last_editor_id)} saved this alert at {alert.edited_at:%H:%M} UTC, "
+                "after you opened it."
+            )
+        alert.state = _next(alert, AlertAction.EDIT, officer_id)
+        alert.last_editor_id = officer_id
+        alert.submitted_hash = alert.submitted_count = None
+        _fill(alert, draft, now)
+        session.flush()
+        _decide(session, alert, AlertAction.EDIT, officer_id, now)
+
+
+def submit(alert_id: UUID, officer_id: UUID, now: datetime, *, gateways: Collection[str]) -> None:
+    """Hand an alert to the approvers, bound to the hash of its texts, its rule and the people it selects now.
+
+    gateways: names of the configured gateways. Raises ConflictError with the cure when there is no text, nobody to
+    reach or no gateway.
+    """
+    with unit_of_work() as session:
+        alert = _lock(session, alert_id)
+        alert.state = _next(alert, AlertAction.SUBMIT, officer_id)
+        _require_gateway(alert.crisis.status, gateways)
+        if not alert.infos:
+            raise _refused(Refusal.NO_TEXT)
+        people = count_people(session, _rule(alert), now.date())
+        if people == 0:
+            raise _refused(Refusal.EMPTY_AUDIENCE)
+        alert.submitted_count = people
+        alert.submitted_hash = content_hash(content_of(alert), alert.audience, people)
+        session.flush()
+        _decide(session, alert, AlertAction.SUBMIT, officer_id, now)
+
+
+def withdraw(alert_id: UUID, officer_id: UUID, now: datetime) -> None:
+    """Take a submitted alert back to drafting, so that it can be edited."""
+    _transition(alert_id, AlertAction.WITHDRAW, officer_id, now)
+
+
+def return_to_author(alert_id: UUID, officer_id: UUID, note: str, now: datetime) -> None:
+    """Send a submitted alert back with a note. Raises InvalidInputError without a note."""
+    _transition(alert_id, AlertAction.RETURN, officer_id, now, _required_note(note))
+
+
+def reject(alert_id: UUID, officer_id: UUID, note: str, now: datetime) -> None:
+    """Refuse a submitted alert for good, with a note. Raises InvalidInputError without a note."""
+    _transition(alert_id, AlertAction.REJECT, officer_id, now, _required_note(note))
+
+
+def cancel(alert_id: UUID, officer_id: UUID, now: datetime) -> int:
+    """End an alert: a draft is put away; of an issued one the unsent texts are stopped. How many were stopped.
+
+    Nobody is told by this: people who got the text must be told by another alert.
+    """
+    with unit_of_work() as session:
+        alert = _lock(session, alert_id)
+        was_issued = alert.state is AlertState.ISSUED
+        alert.state = _next(alert, AlertAction.CANCEL, officer_id)
+        event = _event_of(session, alert_id) if was_issued else None
+        stopped = _stop_event(session, event, officer_id, now) if event is not None and not event.stopped_at else 0
+        session.flush()
+        _decide(session, alert, AlertAction.CANCEL, officer_id, now, detail={"not_sent": stopped})
+    return stopped
+
+
+def approve(
+    alert_id: UUID,
+    officer_id: UUID,
+    seen_hash: bytes,
+    seen_count: int,
+    now: datetime,
+    *,
+    gateways: Collection[str],
+    typed_count: int | None = None,
+    outlets: social.Outlets | None = None,
+) -> UUID:
+    """Release an alert exactly as the officer saw it, with every message row, or not at all; the id of its event.
+
+    seen_hash, seen_count: of the release page. typed_count: the number of people typed to confirm, needed for Actual.
+    gateways: names of the configured gateways. outlets: public accounts, if any. Raises AlreadyIssuedError for a second release, ConflictError when
+    anything differs from what was seen, NotAllowedError for the author or last editor, InvalidInputError (typed_count).
+    """
+    with unit_of_work() as session:
+        alert = _lock(session, alert_id)
+        crisis = alert.crisis
+        if alert.state is AlertState.ISSUED:
+            raise _already_issued(session, alert_id)
+        _require_gateway(crisis.status, gateways)
+        rule = _rule(alert)
+        stored = ApprovedContent(content_of(alert), alert.audience, seen_count)
+        people = count_people(session, rule, now.date())
+        try:
+            after = check_approval(_facts(alert), officer_id, stored, seen_hash, people)
+        except AlertRefusedError as error:
+            raise _refused(error.refusal) from None
+        _check_typed(crisis.status, seen_count, typed_count)
+        event = _freeze(alert, officer_id, seen_hash, now)
+        session.add(event)
+        session.flush()
+        event.people = dispatch.fan_out(session, event, rule, GATEWAYS[crisis.status], now).people
+        social.queue_posts(session, event, now, outlets)
+        alert.state = after
+        session.flush()
+        _decide(session, alert, AlertAction.APPROVE, officer_id, now, detail={"people": event.people})
+        event_id, status = event.id, crisis.status
+    wakeups.kick(_QUEUES[status], _SENDERS_WOKEN)
+    wakeups.kick("social")
+    return event_id
+
+
+def stop(event_id: UUID, officer_id: UUID, now: datetime) -> int:
+    """Stop a running send at once; how many texts will not be sent. Stopping twice changes nothing and gives 0."""
+    with unit_of_work() as session:
+        event = session.get(AlertEvent, event_id)
+        if event is None:
+            raise NotFoundError("There is no such event.")
+        alert = _lock(session, event.alert_id)
+        session.refresh(event, with_for_update={"key_share": True})
+        if event.stopped_at is not None:
+            return 0
+        alert.state = _next(alert, AlertAction.STOP, officer_id)
+        stopped = _stop_event(session, event, officer_id, now)
+        session.flush()
+        _decide(session, alert, AlertAction.STOP, officer_id, now, detail={"not_sent": stopped})
+    return stopped
+
+
+def content_of(alert: Alert | AlertView) -> dict[str, Any]:
+    """Everything of an alert that an approval covers beside its rule and count; the form that content_hash() takes."""
+    words = alert.words if isinstance(alert, AlertView) else queries.open_words(alert.infos)
+    return {
+        "status": alert.crisis.status.value,
+        "category": alert.category.value,
+        "urgency": alert.urgency.value,
+        "severity": alert.severity.value,
+        "certainty": alert.certainty.value,
+        "response_type": alert.response_type.value,
+        "event": alert.event,
+        "message_class": alert.message_class.value,
+        "asks_for_reply": alert.asks_for_reply,
+        "validity_minutes": alert.validity_minutes,
+        "texts": {language: {"headline": w.headline, "text": w.text} for language, w in words.items()},
+    }
+
+
+def default_language(languages: Collection[str]) -> str:
+    """The language for people in whose own there is no text: the first of LANGUAGES that has one."""
+    return next(language for language in LANGUAGES if language in languages)
+
+
+def _transition(alert_id: UUID, action: AlertAction, officer_id: UUID, now: datetime, note: str | None = None) -> None:
+    with unit_of_work() as session:
+        alert = _lock(session, alert_id)
+        alert.state = _next(alert, action, officer_id)
+        session.flush()
+        _decide(session, alert, action, officer_id, now, note=note)
+
+
+def _lock(session: AnySession, alert_id: UUID) -> Alert:
+    alert = session.get(Alert, alert_id, with_for_update={"key_share": True}, populate_existing=True)
+    if alert is None:
+        raise NotFoundError("There is no such alert.")
+    return alert
+
+
+def _next(alert: Alert, action: AlertAction, officer_id: UUID) -> AlertState:
+    try:
+        return next_state(_facts(alert), action, officer_id)
+    except AlertRefusedError as error:
+        raise _refused(error.refusal, alert.state) from None
+
+
+def _fill(alert: Alert, draft: AlertDraft, now: datetime) -> None:
+    alert.category, alert.urgency, alert.severity = draft.category, draft.urgency, draft.severity
+    alert.certainty, alert.response_type = draft.certainty, draft.response_type
+    alert.event, alert.message_class = draft.event, draft.message_class
+    alert.asks_for_reply, alert.validity_minutes = draft.asks_for_reply, draft.validity_minutes
+    alert.audience = rule_to_dict(draft.audience)
+    alert.edited_at = now
+    flag_modified(alert, "edited_at")
+    kept = {info.language: info for info in alert.infos if info.language in draft.words}
+    for language, words in draft.words.items():
+        info = kept.setdefault(language, AlertInfo(id=uuid4(), language=language))
+        info.headline_sealed = cipher.seal(words.headline, "alert_infos.headline", info.id)
+        info.text_sealed = cipher.seal(words.text, "alert_infos.text", info.id)
+    alert.infos = list(kept.values())
+
+
+def _freeze(alert: Alert, approver_id: UUID, seen_hash: bytes, now: datetime) -> AlertEvent:
+    event_id, texts = uuid4(), content_of(alert)["texts"]
+    validity = timedelta(minutes=alert.validity_minutes)
+    return AlertEvent(
+        id=event_id,
+        alert_id=alert.id,
+        crisis_id=alert.crisis_id,
+        msg_type=MsgType.ALERT,
+        status=alert.crisis.status,
+        message_class=alert.message_class,
+        asks_for_reply=alert.asks_for_reply,
+        validity_seconds=int(validity.total_seconds()),
+        default_language=default_language(texts),
+        content_sealed=cipher.seal(json.dumps({"texts": texts}), "alert_events.content", event_id),
+        content_hash=seen_hash,
+        audience=alert.audience,
+        people=0,
+        author_id=alert.author_id,
+        last_editor_id=alert.last_editor_id,
+        approved_by=approver_id,
+        approved_at=now,
+        expires_at=now + validity,
+    )
+
+
+def _stop_event(session: AnySession, event: AlertEvent, officer_id: UUID, now: datetime) -> int:
+    event.stopped_at, event.stopped_by = now, officer_id
+    session.flush()
+    social.cancel_unsent(session, event.id, now)
+    return dispatch.cancel_unsent(session, event.id, now)
+
+
+def _decide(
+    session: AnySession,
+    alert: Alert,
+    action: AlertAction,
+    officer_id: UUID,
+    now: datetime,
+    *,
+    note: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    decision_id = uuid4()
+    session.add(
+        AlertDecision(
+            id=decision_id,
+            alert_id=alert.id,
+            action=action,
+            officer_id=officer_id,
+            content_hash=alert.submitted_hash,
+            note_sealed=cipher.seal(note, "alert_decisions.note", decision_id) if note else None,
+            decided_at=now,
+        )
+    )
+    state = {"state": alert.state.value, "revision": alert.revision}
+    audit.record(
+        session, now, f"alert_{action.value}", "alert", alert.id, officer_id=officer_id, detail=state | (detail or {})
+    )
+
+
+def _facts(alert: Alert) -> AlertFacts:
+    return AlertFacts(
+        state=alert.state,
+        author_id=alert.author_id,
+        last_editor_id=alert.last_editor_id,
+        submitted_hash=alert.submitted_hash,
+        submitted_count=alert.submitted_count,
+    )
+
+
+def _rule(alert: Alert) -> AudienceRule:
+    return rule_from_dict(alert.audience)
+
+
+def _event_of(session: AnySession, alert_id: UUID) -> AlertEvent | None:
+    statement = select(AlertEvent).where(AlertEvent.alert_id == alert_id).with_for_update(key_share=True)
+    return session.scalars(statement).one_or_none()
+
+
+def _already_issued(session: AnySession, alert_id: UUID) -> AlreadyIssuedError:
+    event = queries.find_event(session, alert_id)
+    if event is None:
+        return AlreadyIssuedError("This alert is already issued.")
+    return AlreadyIssuedError(
+        f"Already issued by {event.approved_by} at {event.approved_at:%H:%M:%S} UTC. It was sent once, not twice."
+    )
+
+
+def _name(session: AnySession, officer_id: UUID) -> str:
+    officer = session.get(Officer, officer_id)
+    return officer.full_name if officer else "Somebody"
+
+
+def _require_gateway(status: AlertStatus, gateways: Collection[str]) -> None:
+    if GATEWAYS[status] in gateways:
+        return
+    prefix = "TWILIO" if status is AlertStatus.ACTUAL else "EXERCISE_GATEWAY"
+    raise ConflictError(
+        f"No gateway for {status.value} alerts is set up, so nothing can be sent. Whoever runs this server must set "
+        f"the {prefix}_* variables and restart; `consular check-config` says which are missing."
+    )
+
+
+def _check_typed(status: AlertStatus, seen_count: int, typed_count: int | None) -> None:
+    if status is AlertStatus.ACTUAL and typed_count != seen_count:
+        message = f"Type the number of people this alert goes to, {seen_count}, to confirm."
+        raise InvalidInputError(message, {"typed_count": message})
+
+
+def _required_note(note: str) -> str:
+    note = note.strip()
+    if not 1 <= len(note) <= 2000:
+        message = "Say in a few words why, so that the author knows what to change (at most 2,000 characters)."
+        raise InvalidInputError(message, {"note": message})
+    return note
+
+
+_SENTENCES = {
+    Refusal.NO_TEXT: "The alert has no text yet: write one in at least one language.",
+    Refusal.EMPTY_AUDIENCE: "Nobody on record matches this audience now: change the countries, places or radius.",
+    Refusal.CONTENT_CHANGED: "The alert changed after you opened the page. Read it again before you release it.",
+    Refusal.AUDIENCE_CHANGED: "The number of people changed by more than 2 % since you opened the page. "
+    "Look at the new number before you release it.",
+    Refusal.NO_GATEWAY: "No gateway is set up for this alert.",
+}
+
+
+def _refused(refusal: Refusal, state: AlertState | None = None) -> ConsularError:
+    if refusal is Refusal.OWN_ALERT:
+        return NotAllowedError("You wrote or last edited this alert: another approver must decide on it.")
+    if refusal is Refusal.WRONG_STATE:
+        now = f" It is now: {state.value.replace('_', ' ')}." if state else ""
+        return ConflictError(f"This is not possible in the alert's present state.{now} Load the page again.")
+    return ConflictError(_SENTENCES[refusal])

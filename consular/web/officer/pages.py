@@ -1,0 +1,85 @@
+"""What every officer's page shares: who is signed in, what they may open, how times and states are written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import current_app, g, url_for
+
+from config import Config, GatewayConfig
+from consular import permissions
+from consular.domain.cap import AlertStatus
+from consular.services.alert_previews import SenderFacts
+from consular.services.social import Outlets
+from consular.web.officer import blueprint
+
+
+@blueprint.app_template_filter("utc")
+def utc(moment: datetime | None) -> str:
+    """A moment with its zone: 20 Feb 2011, 14:05 UTC."""
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC" if moment else ""
+
+
+@blueprint.app_template_filter("thousands")
+def thousands(number: float) -> str:
+    """18,000."""
+    return f"{number:,.0f}"
+
+
+@blueprint.app_template_filter("words")
+def words(value: str) -> str:
+    """A stored value as words: awaiting_approval -> awaiting approval."""
+    return value.replace("_", " ")
+
+
+@blueprint.app_template_filter("duration")
+def duration(seconds: float) -> str:
+    """A length of time in the two largest units that matter."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} minutes"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} hours {rest} minutes" if rest else f"{hours} hours"
+
+
+@blueprint.context_processor
+def page_variables() -> dict[str, Any]:
+    """Variables of every officer's page: officer, may(endpoint), board_url(crisis_id)."""
+    return {"officer": g.get("officer"), "may": may, "board_url": board_url}
+
+
+def may(endpoint: str) -> bool:
+    """Whether the signed-in officer may call an endpoint that exists."""
+    access = permissions.access_to(endpoint)
+    officer = g.get("officer")
+    is_there = endpoint in current_app.view_functions
+    return is_there and officer is not None and isinstance(access, frozenset) and officer.role in access
+
+
+def board_url(crisis_id: UUID) -> str:
+    """Address of a crisis's board."""
+    return url_for("officer.board", crisis_id=crisis_id)
+
+
+def configured_gateways() -> frozenset[str]:
+    """Names of the gateways that are set up."""
+    config: Config = current_app.config["CONSULAR"]
+    return frozenset(g.name for g in (config.actual_gateway, config.exercise_gateway) if g is not None)
+
+
+def outlets() -> Outlets:
+    """The public accounts that approved alerts are posted to."""
+    config: Config = current_app.config["CONSULAR"]
+    return Outlets(current_app.extensions["consular"].publishers, config.public_url)
+
+
+def sender_facts(status: AlertStatus) -> SenderFacts:
+    """The sender that alerts of this status leave by."""
+    config: Config = current_app.config["CONSULAR"]
+    is_actual = status is AlertStatus.ACTUAL
+    gateway: GatewayConfig | None = config.actual_gateway if is_actual else config.exercise_gateway
+    return SenderFacts(gateway.rate if gateway else None, gateway.sender if gateway else "", config.public_url)
