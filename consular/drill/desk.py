@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from consular.clock import utc_now
 from consular.drill.pages import PageError, Visitor
 from consular.drill.scenario import Scenario
+from consular.extensions import db
 from consular.models.officers import Role
 from consular.queries.officers import find_by_username
 from consular.services.officers import add_officer, set_password
@@ -36,7 +37,7 @@ def hire() -> tuple[SignIn, SignIn]:
     """An author and an approver with fresh passwords; the same two accounts in a database that knows them."""
     officers = SignIn("author", _password(), Role.AUTHOR), SignIn("approver", _password(), Role.APPROVER)
     for officer in officers:
-        if find_by_username(officer.username) is None:
+        if find_by_username(db.session, officer.username) is None:
             add_officer(officer.username, f"Practice {officer.username}", officer.role, officer.password, utc_now())
         else:
             set_password(officer.username, officer.password, utc_now())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from itertools import islice
 
 from consular.clock import utc_now
 from consular.domain.phone import PhoneReading, PhoneRefused, read_phone
-from consular.drill.citizens import Citizen, registrations
+from consular.drill.citizens import Citizen, citizens
 from consular.drill.pages import Visitor
 from consular.drill.scenario import Scenario
 from consular.models.people import RegistrationSource
@@ -19,18 +21,24 @@ from consular.services.registrations import RegistrationData
 
 BATCH = 1000
 VISITORS = 4
+_REFERENCE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b")
 _BY_FORM = ("crisis_form", "relative")
 
 Progress = Callable[[int], None]
 
 
 def split(people: int, forms: int, seed: int, scenario: Scenario) -> tuple[list[Citizen], list[Citizen]]:
-    """Exactly `people` registrations: those that use the web form (at most `forms`), and those that come as lists."""
+    """Exactly `people` persons: those that use the web form (at most `forms`), and those that come as lists.
+
+    Whoever is reported twice comes twice in the lists, under the same name and phone, and stays one person.
+    """
     by_form: list[Citizen] = []
     listed: list[Citizen] = []
-    for citizen in islice(registrations(people, seed, scenario), people):
+    for citizen in citizens(people, seed, scenario):
         uses_form = len(by_form) < forms and citizen.source in _BY_FORM and citizen.mobile is not None
         (by_form if uses_form else listed).append(citizen)
+        if citizen.registers_again and citizen.mobile is not None and not uses_form:
+            listed.append(replace(citizen, is_repeat=True))
     return by_form, listed
 
 
@@ -40,8 +48,7 @@ def take_over(listed: Iterable[Citizen], run: str, progress: Progress) -> None:
     today = utc_now().date()
     for batch in _batches(listed):
         rows = [_data(citizen, run, today, places) for citizen in batch]
-        register_many(rows, utc_now())
-        progress(len(rows))
+        progress(register_many(rows, utc_now()))
 
 
 def fill_in_forms(by_form: Iterable[Citizen], web_url: str, progress: Progress) -> int:
@@ -53,7 +60,7 @@ def fill_in_forms(by_form: Iterable[Citizen], web_url: str, progress: Progress) 
         visitor.open(f"/?lang={citizen.language}")
         visitor.send(visitor.form("lang="), **_answers(citizen, today))
         progress(1)
-        return "form_key" not in visitor.html
+        return bool(_REFERENCE.search(visitor.html))
 
     with ThreadPoolExecutor(VISITORS) as pool:
         return sum(1 for taken in pool.map(register, by_form) if not taken)
