@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Row, exists, func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session, scoped_session
 
 from consular.models.places import Place, PlaceName
@@ -65,7 +65,7 @@ def by_part(session: AnySession, country: str, key: str, limit: int) -> list[Pla
 
 
 def keys_like(session: AnySession, country: str, start: str, shortest: int, longest: int, limit: int) -> list[str]:
-    """Folded names in the country that begin with `start` and whose length is within bounds: candidates for a misspelling."""
+    """Folded names in the country that begin with `start`, of a length within bounds: what a misspelling may mean."""
     length = func.length(PlaceName.key)
     rows = session.scalars(
         select(PlaceName.key)
@@ -81,16 +81,18 @@ def one(session: AnySession, place_id: int, country: str) -> Place | None:
     return session.scalar(select(Place).where(Place.id == place_id, Place.country == country))
 
 
-def biggest_near(session: AnySession, place: Place) -> Row[tuple[str, float, float]] | None:
+def biggest_near(session: AnySession, place: Place) -> tuple[str, float, float] | None:
     """Name and position of the nearest big town of the same country, other than the place itself."""
     flat = func.cos(func.radians(place.latitude))
-    distance = func.power(Place.latitude - place.latitude, 2) + func.power((Place.longitude - place.longitude) * flat, 2)
-    return session.execute(
+    height, width = Place.latitude - place.latitude, (Place.longitude - place.longitude) * flat
+    distance = height * height + width * width
+    row = session.execute(
         select(Place.name, Place.latitude, Place.longitude)
         .where(Place.country == place.country, Place.population >= _BIG, Place.id != place.id)
         .order_by(distance)
         .limit(1)
     ).first()
+    return None if row is None else (row.name, row.latitude, row.longitude)
 
 
 def _biggest(session: AnySession, ids: object, limit: int) -> list[Place]:

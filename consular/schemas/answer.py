@@ -36,7 +36,7 @@ class _Answer(fields.Field[Stated]):
 
 
 class AnswerSchema(Schema):
-    """Form values in, AnswerForm out. Only a missing answer is refused: nobody's call for help waits for a better number.
+    """Form values in, AnswerForm out. Only a missing answer is refused: no call for help waits for a better number.
 
     A count that is no number from 1 to 500 is put in front of the note, for a human to read; a longer note is cut.
     """

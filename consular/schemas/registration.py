@@ -1,4 +1,4 @@
-"""The registration form: what was typed in, RegistrationForm out, or one sentence per field in the reader's language."""
+"""The registration form: what was typed in, RegistrationForm out, or a sentence per field in the reader's language."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _EMAIL = re.compile(r"[^\s@<>,;:\"\\()\[\]]{1,64}@[^\s@<>,;:\"\\()\[\]]+\.[^\s@<
 _PHONE_MESSAGES = {
     PhoneProblem.EMPTY: _l("Write your mobile number. Without it we cannot warn you."),
     PhoneProblem.NOT_A_NUMBER: _l("Write the number with digits only, for example +218 91 234 5678."),
-    PhoneProblem.TOO_SHORT: _l("This number is too short. Write it with the country code, for example +218 91 234 5678."),
+    PhoneProblem.TOO_SHORT: _l(
+        "This number is too short. Write it with the country code, for example +218 91 234 5678."
+    ),
     PhoneProblem.TOO_LONG: _l("This number is too long. Write one number only."),
     PhoneProblem.IMPOSSIBLE: _l("This number has the wrong length. Check it digit by digit."),
     PhoneProblem.UNKNOWN_COUNTRY_CODE: _l("No country has this country code. Check the digits after the +."),
@@ -72,7 +74,7 @@ class _Phone(fields.Field[PhoneReading]):
     """Read with the country of stay first, then the home country."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> PhoneReading:
-        named = ((data or {}).get(name) for name in ("country", "home_country"))
+        named = (str((data or {}).get(name)) for name in ("country", "home_country"))
         known = country_names(LANGUAGES[0])
         try:
             return read_phone(str(value), [code for code in named if code in known])
@@ -127,7 +129,9 @@ class RegistrationSchema(Schema):
         gathered: dict[str, Any] = {name: data.get(name, "") for name in self.fields}
         if clean(gathered["stay"]) == TRAVELLER:
             for name in ("from", "until"):
-                gathered[f"{name}_date"] = tuple(data.get(f"{name}_{part}", "") for part in ("day", "month", "year"))
+                gathered[f"{name}_date"] = tuple(
+                    data.get(f"{name}_date_{part}", "") for part in ("day", "month", "year")
+                )
         else:
             gathered["from_date"] = gathered["until_date"] = ("", "", "")
         return gathered
@@ -138,7 +142,9 @@ class RegistrationSchema(Schema):
             return
         until, start = data["until_date"], data.get("from_date")
         if until is None:
-            raise ValidationError(_l("Give the day you will leave. If you do not know it, give your best guess."), "until_date")
+            raise ValidationError(
+                _l("Give the day you will leave. If you do not know it, give your best guess."), "until_date"
+            )
         if start is not None and until < start:
             raise ValidationError(_l("The day you leave is before the day you arrive."), "until_date")
 

@@ -44,7 +44,7 @@ def digits_of(text: str) -> str | None:
 
 
 class Text(fields.Field[str]):
-    """Text of at most `longest` characters on one line or, with is_long, several. Empty gives "" unless `required_message`."""
+    """Text of at most `longest` characters; is_long: on several lines. Empty gives "" or the required_message."""
 
     def __init__(self, longest: int, required_message: Any = None, is_long: bool = False, **options: Any) -> None:
         super().__init__(load_default="", **options)
@@ -85,7 +85,7 @@ class WholeNumber(fields.Field[int | None]):
 class DateParts(fields.Field[date | None]):
     """A date from the form fields <name>_day, <name>_month and <name>_year. All three empty gives None.
 
-    Months may be names or abbreviations in any of our languages. earliest, latest: days from today within which it must lie.
+    Months may be names or abbreviations in any of our languages. earliest, latest: in days from today.
     """
 
     def __init__(self, earliest: int, latest: int, **options: Any) -> None:
@@ -100,7 +100,9 @@ class DateParts(fields.Field[date | None]):
             raise ValidationError(_l("Give the day, the month and the year."))
         found = _date(day, month, year)
         if found is None:
-            raise ValidationError(_l("There is no such date. Write the day, the month and the four digits of the year."))
+            raise ValidationError(
+                _l("There is no such date. Write the day, the month and the four digits of the year.")
+            )
         distance = (found - self.root.today).days  # type: ignore[union-attr]
         if not self.earliest <= distance <= self.latest:
             raise ValidationError(

@@ -1,4 +1,4 @@
-"""Signed keys in citizens' forms: they stand for one form shown, so that sending it twice records it once. No cookie needed."""
+"""Signed keys in citizens' forms: each stands for one form shown, so that sending it twice records it once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FormKeys:
         return self._signer(purpose).dumps(secrets.token_urlsafe(_RANDOM_BYTES))
 
     def read(self, form_key: str, purpose: str) -> str | None:
-        """The random part (22 characters) of a key that we issued for `purpose`; None when forged, too old or for another."""
+        """The random part (22 characters) of a key we issued for `purpose`; None when forged, old or for another."""
         try:
             value = self._signer(purpose).loads(form_key[:200], max_age=_VALID_SECONDS)
         except BadSignature:

@@ -79,15 +79,15 @@ def find_places(country: str, text: str, limit: int = 8) -> list[PlaceMatch]:
 
 
 def search_places(country: str, text: str, limit: int = 8) -> PlaceSearch:
-    """Exact names first, then beginnings, then parts of names, then near misses; each tier only when the one before found nothing.
+    """Exact names first, then beginnings, parts of names and near misses, each only when the one before found nothing.
 
-    certain is set when one place has exactly that name, or one is so much bigger than its namesakes that they are not meant.
+    certain is set when one place has exactly that name, or is far bigger than all its namesakes.
     """
     key = fold(text)
     if not key:
         return PlaceSearch(None, [])
     with unit_of_work() as session:
-        for spelling in dict.fromkeys((key, fold(text.split(",")[0]))):
+        for spelling in dict.fromkeys((key, fold(text.partition(",")[0]))):
             exact = queries.by_key(session, country, spelling, limit) if spelling else []
             if exact:
                 return _exact(session, exact)
@@ -127,14 +127,15 @@ def _near_misses(session: queries.AnySession, country: str, key: str, limit: int
 
 def _match(session: queries.AnySession, place: Any) -> PlaceMatch:
     big = queries.biggest_near(session, place)
-    near = None if big is None else (big.name, _kilometres(place.latitude, place.longitude, big.latitude, big.longitude))
-    return _plain_match(place, near)
+    if big is None:
+        return _plain_match(place)
+    name, latitude, longitude = big
+    distance = _kilometres(place.latitude, place.longitude, latitude, longitude)
+    return _plain_match(place, (name, distance))
 
 
 def _plain_match(place: Any, near: tuple[str, int] | None = None) -> PlaceMatch:
-    return PlaceMatch(
-        place.id, place.name, place.country, place.latitude, place.longitude, place.population, near
-    )
+    return PlaceMatch(place.id, place.name, place.country, place.latitude, place.longitude, place.population, near)
 
 
 def _kilometres(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> int:

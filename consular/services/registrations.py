@@ -1,8 +1,8 @@
 """Registering: who somebody is, how to reach them, where they are. One form makes one record, however often it arrives.
 
-- The same form again (double click, back button) changes nothing; sent again with other answers it corrects its own record.
-- A new form with a phone and a name that are on record adds a registration and a stay to that person. It never changes or ends
-  what was there, because a form proves nothing: whoever knows a number and a name could otherwise move somebody away.
+- The same form again (double click, back button) changes nothing; with other answers it corrects its own record.
+- A new form with a phone and a name that are on record adds a registration and a stay to that person. It does not end
+  what was there, because a form proves nothing: whoever knows a number and a name could move somebody away.
 - The answer is the same in each case, so that nobody learns from it who is registered.
 
 Rows that a registration brought have ids derived from its own; that is how a correction finds them.
@@ -29,8 +29,8 @@ _REPLACED = "replaced"
 class RegistrationData:
     """Everything one form says, already read and checked.
 
-    submission_key: stands for the form shown. country, home_country: ISO 3166-1 alpha-2. place: from the gazetteer, or None with
-    place_name as it was written. people_count: the person and everybody with them.
+    submission_key: stands for the form shown. country, home_country: ISO 3166-1 alpha-2. place: from the gazetteer, or
+    None with place_name as it was written. people_count: the person and everybody with them.
     """
 
     submission_key: str

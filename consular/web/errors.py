@@ -1,4 +1,4 @@
-"""Errors at the edge: a page in the reader's language, or problem+json (RFC 9457) for programs. Never details of a failure."""
+"""Errors at the edge: a page in the reader's language, or problem+json (RFC 9457) for programs; never details."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -25,14 +26,20 @@ class _Words:
     cure: Any
 
 
-_CHECK_ANSWERS = _Words(_l("We could not read what was sent"), _l("Go back, check your answers and send the form again."))
+_CHECK_ANSWERS = _Words(
+    _l("We could not read what was sent"), _l("Go back, check your answers and send the form again.")
+)
 _WORDS = {
     400: _CHECK_ANSWERS,
     403: _Words(_l("You may not do this"), _l("Your sign-in does not include this, or it has ended.")),
-    404: _Words(_l("Page not found"), _l("Check the address. If you followed a link from a text message, copy the whole link.")),
+    404: _Words(
+        _l("Page not found"), _l("Check the address. If you followed a link from a text message, copy the whole link.")
+    ),
     405: _Words(_l("This address does not work that way"), _l("Start again from the first page.")),
     409: _Words(_l("This has changed meanwhile"), _l("Open the page again to see how it stands now.")),
-    413: _Words(_l("Too much was sent"), _l("Go back, shorten your answers and send the form again. Files cannot be sent.")),
+    413: _Words(
+        _l("Too much was sent"), _l("Go back, shorten your answers and send the form again. Files cannot be sent.")
+    ),
     422: _CHECK_ANSWERS,
     500: _Words(
         _l("Something went wrong on our side"),
@@ -47,18 +54,20 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(ConsularError, _on_consular_error)
-    app.log_exception = _log_failure  # type: ignore[method-assign,assignment]
+    app.log_exception = _log_failure  # type: ignore[method-assign]
 
 
-def _on_http_error(error: HTTPException) -> Response:
+def _on_http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
-        return error.response  # type: ignore[return-value]
+        return error.get_response(request.environ)
     headers = {name: value for name, value in error.get_headers(request.environ) if name in _KEPT_HEADERS}
     return _answer(error.code or 500, "http_error", None, headers)
 
 
 def _on_csrf_error(error: CSRFError) -> Response:
-    return _answer(403, "form_expired", "This form was open for too long or came from another page. Open it again and repeat.")
+    return _answer(
+        403, "form_expired", "This form was open for too long or came from another page. Open it again and repeat."
+    )
 
 
 def _on_consular_error(error: ConsularError) -> Response:
@@ -91,7 +100,7 @@ def _problem(status: int, code: str, detail: str | None, fields: dict[str, str] 
     if detail:
         body["detail"] = detail
     if fields:
-        body["fields"] = {name: str(message) for name, message in fields.items()}  # type: ignore[assignment]
+        body["fields"] = {name: str(message) for name, message in fields.items()}
     response = jsonify(body)
     response.status_code = status
     response.mimetype = "application/problem+json"

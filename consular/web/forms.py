@@ -13,7 +13,7 @@ _LONGEST_KEPT = 5000
 
 
 def form_values() -> dict[str, str]:
-    """The first value of every posted field, without control characters and direction overrides, so that it can be shown again.
+    """The first value of every posted field, without control characters and direction overrides, fit to be shown again.
 
     Raises RequestEntityTooLarge for bodies over the limit.
     """
@@ -22,5 +22,5 @@ def form_values() -> dict[str, str]:
 
 def first_messages(error: ValidationError) -> dict[str, Any]:
     """Field name -> its first message, for the form macros."""
-    messages = error.normalized_messages()
+    messages = error.messages_dict
     return {name: found[0] if isinstance(found, list) else found for name, found in messages.items()}

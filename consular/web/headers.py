@@ -1,7 +1,8 @@
-"""What every answer says to browsers: nothing from elsewhere, no framing, no traces; and static files that may be kept."""
+"""What every answer says to browsers: nothing from elsewhere, no framing, no traces; static files may be kept."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -25,10 +26,11 @@ _ALWAYS = {
 }
 _A_YEAR = 31_536_000
 _LARGEST_COMPRESSED = 65_536
+_SMALLEST_COMPRESSED = 1_000
 
 
 def register(app: Flask) -> None:
-    """Add the headers to every response. Pages are never stored; a static file with its hash in the address is for a year."""
+    """Add the headers to every response. Pages are not stored; a static file with its hash is, for a year."""
     config: Config = app.config["CONSULAR"]
     always = dict(_ALWAYS)
     if config.is_https:
@@ -40,8 +42,10 @@ def register(app: Flask) -> None:
             response.headers.setdefault(name, value)
         if request.endpoint == "static":
             _prepare_static(response)
-        elif not response.cache_control:
+            return response
+        if not response.cache_control:
             response.cache_control.no_store = True
+        _compress_refusal(response)
         return response
 
     @app.context_processor
@@ -62,7 +66,18 @@ def _content_hash(name: str, changed: int) -> str:
 def _prepare_static(response: Response) -> None:
     if "v" in request.args and response.status_code in (200, 304):
         response.headers["Cache-Control"] = f"public, max-age={_A_YEAR}, immutable"
-    length = response.content_length
-    if response.status_code == 200 and request.method == "GET" and length is not None and length < _LARGEST_COMPRESSED:
+    length = response.headers.get("Content-Length", _LARGEST_COMPRESSED, type=int)
+    if response.status_code == 200 and request.method == "GET" and length < _LARGEST_COMPRESSED:
         response.direct_passthrough = False
         response.set_data(response.get_data())
+
+
+def _compress_refusal(response: Response) -> None:
+    """Flask-Compress leaves errors as they are, but a form shown again with its errors is as large as the form."""
+    is_page = response.mimetype == "text/html"
+    if response.status_code < 400 or not is_page or request.accept_encodings["gzip"] <= 0:
+        return
+    body = response.get_data()
+    if len(body) >= _SMALLEST_COMPRESSED:
+        response.set_data(gzip.compress(body, 6))
+        response.headers["Content-Encoding"] = "gzip"

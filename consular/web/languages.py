@@ -1,4 +1,4 @@
-"""Which language a page speaks: ?lang= first, then what the browser asks for. No cookie, no session; officers' pages are English."""
+"""Which language a page speaks: ?lang= first, then what the browser asks for. Officers' pages are English."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def use(language: str) -> None:
 
 
 def compile_stale(folder: Path) -> None:
-    """Write each catalogue's .mo when it is missing or older than its .po; safe when several processes start at once."""
+    """Write each catalogue's .mo when it is missing or older than its .po; several processes may do so at once."""
     for source in sorted(folder.glob("*/LC_MESSAGES/*.po")):
         target = source.with_suffix(".mo")
         if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:

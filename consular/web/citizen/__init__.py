@@ -2,4 +2,9 @@
 
 from flask import Blueprint
 
+from consular.security import form_keys
+
 blueprint = Blueprint("citizen", __name__)
+blueprint.record(lambda state: form_keys.configure(state.app.config["SECRET_KEY"]))
+
+from consular.web.citizen import answers, registration  # noqa: E402,F401
