@@ -48,11 +48,16 @@ class Config:
     mission_phone: str | None = None
     mastodon_url: str | None = None
     mastodon_token: str | None = field(default=None, repr=False)
+    mastodon_account: str | None = None
     telegram_url: str = "https://api.telegram.org"
     telegram_token: str | None = field(default=None, repr=False)
     telegram_channel: str | None = None
     exercise_mastodon_url: str | None = None
     exercise_mastodon_token: str | None = field(default=None, repr=False)
+    exercise_mastodon_account: str | None = None
+    exercise_telegram_url: str | None = None
+    exercise_telegram_token: str | None = field(default=None, repr=False)
+    exercise_telegram_channel: str | None = None
     trusted_proxies: int = 0
     max_request_bytes: int = 262_144
     lease_seconds: int = 60
@@ -90,13 +95,8 @@ class _Reader:
             "exercise_gateway": self._gateway("exercise", "EXERCISE_GATEWAY", None),
             "mission_name": self._text("MISSION_NAME") or "Consular service",
             "mission_phone": self._text("MISSION_PHONE"),
-            "mastodon_url": self._url("MASTODON_URL", None),
-            "mastodon_token": self._text("MASTODON_TOKEN"),
-            "telegram_url": self._url("TELEGRAM_URL", "https://api.telegram.org"),
-            "telegram_token": self._text("TELEGRAM_TOKEN"),
-            "telegram_channel": self._text("TELEGRAM_CHANNEL"),
-            "exercise_mastodon_url": self._url("EXERCISE_MASTODON_URL", None),
-            "exercise_mastodon_token": self._text("EXERCISE_MASTODON_TOKEN"),
+            **self._accounts("", "https://api.telegram.org"),
+            **self._accounts("EXERCISE_", None),
             "trusted_proxies": self._number("TRUSTED_PROXIES", 0),
             "max_request_bytes": self._number("MAX_REQUEST_BYTES", 262_144),
             "lease_seconds": self._number("LEASE_SECONDS", 60, least=20),
@@ -169,6 +169,19 @@ class _Reader:
         if not 0 < value <= 1_000_000:
             self.problems.append(f"{name} must be a number of parts per second above 0")
         return value
+
+    def _accounts(self, prefix: str, telegram_url: str | None) -> dict[str, str | None]:
+        found = {
+            "MASTODON_URL": self._url(f"{prefix}MASTODON_URL", None),
+            "TELEGRAM_URL": self._url(f"{prefix}TELEGRAM_URL", telegram_url),
+        }
+        for name in ("MASTODON_TOKEN", "MASTODON_ACCOUNT", "TELEGRAM_TOKEN", "TELEGRAM_CHANNEL"):
+            found[name] = self._text(prefix + name)
+        for needed in (("MASTODON_URL", "MASTODON_TOKEN"), ("TELEGRAM_TOKEN", "TELEGRAM_CHANNEL", "TELEGRAM_URL")):
+            missing = [prefix + name for name in needed if found[name] is None]
+            if missing and any(found[name] for name in needed[:2]):
+                self.problems.append(f"{' and '.join(missing)} must be set, too: an account needs all of its settings")
+        return {(prefix + name).lower(): value for name, value in found.items()}
 
     def _gateway(self, name: str, prefix: str, default_url: str | None) -> GatewayConfig | None:
         wanted = [f"{prefix}_ACCOUNT_SID", f"{prefix}_AUTH_TOKEN", f"{prefix}_FROM"]

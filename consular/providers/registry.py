@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
+
+import structlog
 
 from consular.domain.ports import Publisher, SmsGateway
 from consular.providers.twilio.doorway import Doorway
@@ -15,6 +19,8 @@ from consular.providers.twilio.signatures import callback_key
 if TYPE_CHECKING:
     from config import Config, GatewayConfig
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(slots=True)
 class Adapters:
@@ -22,6 +28,7 @@ class Adapters:
 
     config: Config
     _gateways: dict[str, SmsGateway] = field(default_factory=dict)
+    _publishers: dict[bool, list[Publisher]] = field(default_factory=dict)
     _doorway: Doorway | None = None
 
     def gateway(self, name: str) -> SmsGateway | None:
@@ -47,8 +54,13 @@ class Adapters:
         return self._doorway
 
     def publishers(self, *, is_exercise: bool) -> list[Publisher]:
-        """The accounts an alert is posted to. An exercise never has a real one."""
-        return open_publishers(self.config, is_exercise=is_exercise)
+        """The accounts an alert is posted to; an exercise never has a real one.
+
+        An account with wrong settings is logged and left out: no alert may fail by it. open_publishers() raises.
+        """
+        if is_exercise not in self._publishers:
+            self._publishers[is_exercise] = list(_usable(publisher_makers(self.config, is_exercise=is_exercise)))
+        return self._publishers[is_exercise]
 
 
 def twilio_settings(settings: GatewayConfig) -> TwilioSettings:
@@ -78,18 +90,29 @@ def open_gateway(settings: GatewayConfig, config: Config) -> SmsGateway:
 
 
 def open_publishers(config: Config, *, is_exercise: bool) -> list[Publisher]:
-    """Publishers for Actual or for Exercise alerts, each None-free and checked."""
+    """Publishers for Actual or for Exercise alerts. Raises ValueError in words for the operator."""
+    return [make() for make in publisher_makers(config, is_exercise=is_exercise)]
+
+
+def publisher_makers(config: Config, *, is_exercise: bool) -> list[Callable[[], Publisher]]:
+    """What opens each account that is set up; each may raise ValueError, in words for the operator, without secrets."""
     from consular.providers.mastodon.publisher import MastodonPublisher
     from consular.providers.telegram.publisher import TelegramPublisher
 
-    found: list[Publisher] = []
-    if is_exercise:
-        if config.exercise_mastodon_url and config.exercise_mastodon_token:
-            url, token = config.exercise_mastodon_url, config.exercise_mastodon_token
-            found.append(MastodonPublisher(url, token, config.mission_name, is_exercise=True))
-        return found
-    if config.mastodon_url and config.mastodon_token:
-        found.append(MastodonPublisher(config.mastodon_url, config.mastodon_token, config.mission_name))
-    if config.telegram_token and config.telegram_channel:
-        found.append(TelegramPublisher(config.telegram_url, config.telegram_token, config.telegram_channel))
-    return found
+    prefix = "exercise_" if is_exercise else ""
+    names = ("mastodon_url", "mastodon_token", "mastodon_account", "telegram_url", "telegram_token", "telegram_channel")
+    url, token, account, bot_url, bot_token, channel = (getattr(config, prefix + name) for name in names)
+    makers: list[Callable[[], Publisher]] = []
+    if url and token:
+        makers.append(partial(MastodonPublisher, url, token, account or "", is_exercise=is_exercise))
+    if bot_url and bot_token and channel:
+        makers.append(partial(TelegramPublisher, bot_url, bot_token, channel, is_exercise=is_exercise))
+    return makers
+
+
+def _usable(makers: Iterable[Callable[[], Publisher]]) -> Iterator[Publisher]:
+    for make in makers:
+        try:
+            yield make()
+        except ValueError as error:
+            log.error("publisher_unusable", reason=str(error))  # noqa: TRY400 - the sentence is all there is to know
