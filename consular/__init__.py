@@ -1,4 +1,5 @@
-"""Consular: registers citizens abroad, warns them, asks whether they are safe, hears them, and shows officers who needs help."""
+"""Consular: registers citizens abroad, warns them, asks whether they are safe, hears them, and shows officers who
+needs help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Wake-ups for the workers. Redis carries nothing else: a wake-up that is lost costs seconds, because the clock repeats it."""
+"""Wake-ups for the workers. Redis carries nothing else: a wake-up that is lost costs seconds, because the clock
+repeats it."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ log = structlog.get_logger(__name__)
 
 
 def connect(redis_url: str, *, blocking: bool = False) -> Redis:
-    """A client that gives up fast (web, clock); with blocking=True one for a worker's long reads. Never retries by itself."""
+    """A client that gives up fast (web, clock); with blocking=True one for a worker's long reads. Never retries by
+    itself."""
     timeout = None if blocking else 2.0
     return Redis.from_url(redis_url, socket_connect_timeout=0.5, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
@@ -56,13 +58,17 @@ class Wakeups:
         at_most_every: seconds in which this process asks once; for doors that many people use at the same time.
         """
         now = time.monotonic()
-        if self._connection is None or now < self._broken_until or now - self._kicked_at.get(queue, -60.0) < at_most_every:
+        if (
+            self._connection is None
+            or now < self._broken_until
+            or now - self._kicked_at.get(queue, -60.0) < at_most_every
+        ):
             return False
         self._kicked_at[queue] = now
         function, arguments = _JOBS[queue]
         try:
             target = open_queue(queue, self._connection)
-            waiting = int(self._connection.llen(target.key))  # type: ignore[arg-type]
+            waiting = int(self._connection.llen(target.key))
             for _ in range(width - waiting):
                 target.enqueue(function, *arguments, result_ttl=0, failure_ttl=3600, description=queue)
         except RedisError as error:

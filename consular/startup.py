@@ -1,4 +1,5 @@
-"""How a long-lived process starts: settings read once, keys proven against the database, or a plain sentence and exit 1."""
+"""How a long-lived process starts: settings read once, keys proven against the database, or a plain sentence and exit
+1."""
 
 from __future__ import annotations
 

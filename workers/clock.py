@@ -24,7 +24,7 @@ def tick() -> None:
         sweeping.sweep()
         sweeping.wake(wakeups)
     except SQLAlchemyError as error:
-        log.error("tick_failed", error=type(error).__name__)
+        log.warning("tick_failed", error=type(error).__name__)
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
-"""What a worker process holds for its whole life: the application, its adapters, its name, and whether it should stop."""
+"""What a worker process holds for its whole life: the application, its adapters, its name, and whether it should
+stop."""
 
 from __future__ import annotations
 
@@ -9,11 +10,10 @@ from functools import cache
 
 from flask import Flask
 
-
-from consular.startup import start
 from consular.providers.registry import Adapters
 from consular.services.delivery import Pace
 from consular.services.texts import TextBook
+from consular.startup import start
 
 stopping = threading.Event()
 WORKER_NAME = f"{socket.gethostname()[:40]}-{os.getpid()}"

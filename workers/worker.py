@@ -16,7 +16,8 @@ from workers import runtime
 
 
 class ConsularWorker(SimpleWorker):
-    """Runs jobs in this process, so that connections to gateways live on. A job is only a wake-up: losing one loses nothing."""
+    """Runs jobs in this process, so that connections to gateways live on. A job is only a wake-up: losing one loses
+    nothing."""
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Finish what is in flight, then stop; a second signal is not needed and not special."""
@@ -37,8 +38,11 @@ def main(arguments: list[str]) -> int:
     options: dict[str, Any] = {"worker_ttl": 30, "maintenance_interval": 20, "job_monitoring_interval": 5}
     with application.app_context():
         worker = ConsularWorker(
-            [open_queue(arguments[0], connection)], connection=connection, serializer=JSONSerializer,
-            log_job_description=False, **options,
+            [open_queue(arguments[0], connection)],
+            connection=connection,
+            serializer=JSONSerializer,
+            log_job_description=False,
+            **options,
         )
         worker.work(with_scheduler=False, logging_level="WARNING")
     return 0

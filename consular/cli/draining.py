@@ -27,7 +27,9 @@ def drain_here(app: Flask, gateway: str, *, watch: bool) -> int:
     settings, adapter = adapters.gateway_config(gateway), adapters.gateway(gateway)
     if settings is None or adapter is None:
         prefix = "TWILIO" if gateway == "actual" else "EXERCISE_GATEWAY"
-        raise InvalidInputError(f"The {gateway} gateway is not configured: set {prefix}_ACCOUNT_SID, _AUTH_TOKEN and _FROM.")
+        raise InvalidInputError(
+            f"The {gateway} gateway is not configured: set {prefix}_ACCOUNT_SID, _AUTH_TOKEN and _FROM."
+        )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

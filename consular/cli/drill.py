@@ -32,10 +32,22 @@ class Terminal:
 
 _SHARED = [
     click.option("--people", type=click.IntRange(2, 1_000_000), default=18_000, show_default=True),
-    click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same people and answers."),
-    click.option("--speed", type=click.FloatRange(1, 100_000), help="Seconds of the event per second; default: the scenario's."),
-    click.option("--forms", type=click.IntRange(0), default=500, show_default=True, help="How many register through the web form."),
-    click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report here, too."),
+    click.option(
+        "--seed", type=int, default=7, show_default=True, help="The same seed gives the same people and answers."
+    ),
+    click.option(
+        "--speed", type=click.FloatRange(1, 100_000), help="Seconds of the event per second; default: the scenario's."
+    ),
+    click.option(
+        "--forms",
+        type=click.IntRange(0),
+        default=500,
+        show_default=True,
+        help="How many register through the web form.",
+    ),
+    click.option(
+        "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report here, too."
+    ),
     click.option("--port", type=click.IntRange(1024, 65_000), help="Preferred port of the site."),
 ]
 
@@ -50,7 +62,8 @@ def _shared(function: Any) -> Any:
 @click.argument("scenario", default=DEFAULT_SCENARIO)
 @_shared
 def drill(scenario: str, json_file: Path | None, **options: Any) -> None:
-    """Replay a crisis on this machine with made-up people; print the report; exit 0 only when every promise was kept."""
+    """Replay a crisis on this machine with made-up people; print the report; exit 0 only when every promise was
+    kept."""
     with _held(scenario, options) as done:
         _tell(done.report, json_file)
     sys.exit(0 if done.report["ok"] else 1)
@@ -63,7 +76,9 @@ def demo(scenario: str, json_file: Path | None, **options: Any) -> None:
     """The same, then leave the site up until Ctrl-C."""
     with _held(scenario, options) as done:
         _tell(done.report, json_file)
-        click.echo(f"\nThe site is up: {done.world.web_url}/ (registration) and {done.world.web_url}/officer/ (officers)")
+        click.echo(
+            f"\nThe site is up: {done.world.web_url}/ (registration) and {done.world.web_url}/officer/ (officers)"
+        )
         for officer in done.officers:
             click.echo(f"  sign in as {officer.username} with {officer.password}")
         click.echo(f"  the board: {done.world.web_url}{done.released.crisis_path}/board")
@@ -94,7 +109,12 @@ def _order(scenario: str, options: dict[str, Any]) -> Order:
     from consular.drill.runner import Order
 
     return Order(
-        scenario, options["people"], options["seed"], options["speed"], min(options["forms"], options["people"]), options["port"]
+        scenario,
+        options["people"],
+        options["seed"],
+        options["speed"],
+        min(options["forms"], options["people"]),
+        options["port"],
     )
 
 

@@ -1,11 +1,12 @@
-"""Which errors a command ends with in one sentence instead of a traceback. Imported modules only: a light command stays light."""
+"""Which errors a command ends with in one sentence instead of a traceback. Imported modules only: a light command
+stays light."""
 
 from __future__ import annotations
 
 import sys
 
 
-def EXPECTED() -> tuple[type[Exception], ...]:  # noqa: N802
+def EXPECTED() -> tuple[type[Exception], ...]:
     """The error types that are loaded by now."""
     wanted = (
         ("config", "ConfigError"),
@@ -23,7 +24,7 @@ def sentence(error: Exception) -> str:
     """What to tell the operator; never an address, a secret or a statement with its values."""
     module = type(error).__module__
     if module.startswith("sqlalchemy"):
-        return "PostgreSQL does not answer. Check DATABASE_URL and that the server runs; `consular check-config` tells more."
+        return "PostgreSQL does not answer. Check DATABASE_URL; `consular check-config` tells more."
     if module.startswith("redis"):
-        return "Redis does not answer. Check REDIS_URL; without Redis, `consular drain` still sends what is queued."
+        return "Redis does not answer. Check REDIS_URL; `consular drain` still sends what is queued."
     return str(error)

@@ -35,8 +35,14 @@ def add(username: str, full_name: str, role: str, password: str) -> None:
 def disable(username: str) -> None:
     """End every sign-in of USERNAME at once and refuse new ones."""
     from consular.clock import utc_now
+    from consular.errors import NotFoundError
+    from consular.extensions import db
+    from consular.queries.officers import find_by_username
     from consular.services.officers import disable_officer
 
     with application():
-        disable_officer(username, utc_now())
+        account = find_by_username(db.session, username)
+        if account is None:
+            raise NotFoundError(f"There is no officer {username}.")
+        disable_officer(account.id, utc_now())
     click.echo(f"{username} is signed out everywhere and may not sign in any more.")

@@ -14,7 +14,8 @@ def replies() -> None:
 
 @replies.command()
 def classify() -> None:
-    """Read JSON lines {"id", "text", "language"} on standard input; write id, kind, count, matched as tab-separated lines."""
+    """Read JSON lines {"id", "text", "language"} on standard input; write id, kind, count, matched as tab-separated
+    lines."""
     from consular.cli_replies import classify_stream
 
     classify_stream(sys.stdin, sys.stdout)

@@ -1,4 +1,5 @@
-"""Getting the made-up people on record: some through the real form over HTTP, the others as lists and an older register."""
+"""Getting the made-up people on record: some through the real form over HTTP, the others as lists and an older
+register."""
 
 from __future__ import annotations
 

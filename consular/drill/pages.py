@@ -88,7 +88,8 @@ class Visitor:
         raise PageError(f"{self.url} has no form for {action_part}.")
 
     def send(self, form: Form, **values: str) -> str:
-        """Send a form with these values changed or added; the HTML of the page it leads to. Raises PageError unless 200."""
+        """Send a form with these values changed or added; the HTML of the page it leads to. Raises PageError unless
+        200."""
         target = urljoin(self.url, form.action)
         answer = self._session.post(target, data={**form.values, **values}, timeout=TIMEOUT_SECONDS)
         return self._keep(answer, form.action or target)

@@ -102,22 +102,27 @@ def _prepare(config: Config, screen: Screen) -> tuple[desk.SignIn, desk.SignIn]:
 
 
 def _watch(running: world.World, screen: Screen) -> None:
-    """Follow the event until nothing more will happen, or patience is over (then the checks will name what is missing)."""
+    """Follow the event until nothing more will happen, or patience is over (then the checks will name what is
+    missing)."""
     with unit_of_work():
         event = drills.latest_event()
     assert event is not None
     with unit_of_work():
         total = sum(counters.read(event.id).values())
     follow: list[tuple[str, int, Callable[[dict[str, int], dict[str, Any]], int]]] = [
-        ("accepted", total, lambda states, _: total - states.get("message:queued", 0) - states.get("message:unknown", 0)),
+        (
+            "accepted",
+            total,
+            lambda states, _: total - states.get("message:queued", 0) - states.get("message:unknown", 0),
+        ),
         ("delivered", total, lambda states, _: sum(states.get(f"message:{s}", 0) for s in _REPORTED)),
         ("answered", 0, lambda _, stats: int(stats["inbound_acked"])),
     ]
     screen.say(f"Selected {event.people:,} people; {total:,} phones to text")
     ends_at = time.monotonic() + PATIENCE_SECONDS
-    for label, length, measure in follow:
+    for label, fixed_length, measure in follow:
         stats = _get(running, "stats")
-        length = length or max(1, int(stats["planned_replies"]))
+        length = fixed_length or max(1, int(stats["planned_replies"]))
         with screen.bar(label, length) as bar:
             shown = 0
             while time.monotonic() < ends_at:

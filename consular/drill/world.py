@@ -55,7 +55,8 @@ class World:
 def running(plan: Plan, prepare: Callable[[Config], None]) -> Iterator[World]:
     """Start everything; `prepare(config)` runs when the database answers and before web and workers start.
 
-    Raises EmbeddedError or ProcessError, in one sentence, when something cannot start. Leaving stops all that was started.
+    Raises EmbeddedError or ProcessError, in one sentence, when something cannot start. Leaving stops all that was
+    started.
     """
     with ExitStack() as stack:
         env = dict(_environment(plan))
@@ -106,9 +107,9 @@ def _start(world: World, plan: Plan) -> None:
     for queue in ("inbound", "receipts", "social"):
         world.group.start(_python(world, f"worker-{queue}", "workers.worker", queue))
     world.group.start(_python(world, "clock", "workers.clock"))
-    world.group.wait_ready("gateway", lambda: http_ok(f"{world.gateway_url}/_sim/stats"), 30)
+    world.group.wait_ready("gateway", http_ok(f"{world.gateway_url}/_sim/stats"), 30)
     for name, url in (("web", web), ("hooks", hooks)):
-        world.group.wait_ready(name, lambda url=url: http_ok(f"{url}/readyz"), 60)  # type: ignore[misc]
+        world.group.wait_ready(name, http_ok(f"{url}/readyz"), 60)
 
 
 def _gateway(world: World, plan: Plan) -> Program:
@@ -149,6 +150,7 @@ def _python(world: World, name: str, module: str, *arguments: str) -> Program:
 
 
 def _child_env(env: dict[str, str]) -> dict[str, str | None]:
-    """The world's settings, with every real account of this machine taken away: an exercise has no key to a real gateway."""
+    """The world's settings, with every real account of this machine taken away: an exercise has no key to a real
+    gateway."""
     removed: dict[str, str | None] = {name: None for name in os.environ if name.startswith(REAL_ACCOUNTS)}
     return {**removed, **env}

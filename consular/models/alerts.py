@@ -57,11 +57,12 @@ class Alert(Base):
     infos: Mapped[list[AlertInfo]] = relationship(back_populates="alert", cascade="all, delete-orphan")
     crisis: Mapped[Crisis] = relationship()
 
-    __mapper_args__ = {"version_id_col": revision}
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012 - SQLAlchemy reads it so
 
 
 class AlertInfo(Base):
-    """The words of an alert in one language. headline_sealed, text_sealed: places "alert_infos.headline", "alert_infos.text"."""
+    """The words of an alert in one language. headline_sealed, text_sealed: places "alert_infos.headline",
+    "alert_infos.text"."""
 
     __tablename__ = "alert_infos"
     __table_args__ = (UniqueConstraint("alert_id", "language"),)
@@ -93,8 +94,10 @@ class AlertDecision(Base):
 class AlertEvent(Base):
     """One immutable instruction: exactly what was approved and transmitted.
 
-    content_sealed: place "alert_events.content", JSON {"texts": {language: {"headline", "text"}}}. A person whose language has
-    no text gets default_language's. content_hash covers texts, audience rule, count. The approver is never the author or the last editor.
+    content_sealed: place "alert_events.content", JSON {"texts": {language: {"headline", "text"}}}. A person whose
+    language has
+    no text gets default_language's. content_hash covers texts, audience rule, count. The approver is never the author
+    or the last editor.
     """
 
     __tablename__ = "alert_events"

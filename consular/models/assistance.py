@@ -23,7 +23,8 @@ class RequestKind(StrEnum):
 
 
 class AssistanceRequest(Base):
-    """One open question to the officers. One per inbound text or link answer (source_key). note_sealed: "assistance_requests.note".
+    """One open question to the officers. One per inbound text or link answer (source_key). note_sealed:
+    "assistance_requests.note".
 
     person_id is empty when nobody on record, or more than one person, is behind the phone.
     """

@@ -14,7 +14,8 @@ from consular.models.columns import MaybeMoment, Moment, NumberKey, Sealed, Uuid
 
 
 class AuditEntry(Base):
-    """One act. officer_id is empty for the system. subject_type and subject_id name the row that was changed or read."""
+    """One act. officer_id is empty for the system. subject_type and subject_id name the row that was changed or
+    read."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (Index("ix_audit_entries_subject", "subject_type", "subject_id"),)

@@ -15,7 +15,8 @@ from consular.models.columns import MaybeMoment, Moment, UuidKey, enum_column
 
 
 class Crisis(Base):
-    """Alerts, answers and requests of one event. status is fixed when it is opened: Actual or Exercise for all that follows.
+    """Alerts, answers and requests of one event. status is fixed when it is opened: Actual or Exercise for all that
+    follows.
 
     audience: AudienceRule as its canonical dict, the default for its alerts.
     """

@@ -22,7 +22,8 @@ class InboundPath(StrEnum):
 class InboundMessage(Base):
     """One text as it came. sender_sealed, body_sealed, raw_sealed: places "inbound_messages.sender", ".body", ".raw".
 
-    sender_index: blind index of the sender's phone as it was written. kind and the rest are filled in when it is processed;
+    sender_index: blind index of the sender's phone as it was written. kind and the rest are filled in when it is
+    processed;
     people_matched: how many people on record the phone belongs to.
     """
 

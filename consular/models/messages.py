@@ -42,8 +42,11 @@ class Exclusion(StrEnum):
 class Message(Base):
     """One text to one phone. The body is not stored: it is rendered from the frozen event when it is sent.
 
-    endpoint_index: blind index of the phone; a shared phone has one row per event. attempt_id: its upper 64 bits are `id`, so a
-    receipt finds its row by primary key (domain.delivery.message_number). template: which acknowledgement, with inbound_id.
+    endpoint_index: blind index of the phone; a shared phone has one row per event. attempt_id: its upper 64 bits are
+    `id`, so a
+    receipt finds its row by primary key (domain.delivery.message_number). template: which acknowledgement, with
+    inbound_id.
+    tries: how often it was claimed. deaths: how often its worker died while it was claimed.
     not_found_at: when the gateway's list first did not show the text of an `unknown` row.
     """
 
@@ -100,6 +103,7 @@ class Message(Base):
     not_before: Mapped[Moment] = mapped_column(server_default=func.now())
     expires_at: Mapped[Moment]
     tries: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    deaths: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     attempt_id: Mapped[UUID | None]
     worker: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[MaybeMoment]
@@ -150,7 +154,8 @@ class Recipient(Base):
 
 
 class Sender(Base):
-    """The pace of one sender, shared by all workers: the next part may leave at next_free_at; nothing before paused_until.
+    """The pace of one sender, shared by all workers: the next part may leave at next_free_at; nothing before
+    paused_until.
 
     pause_reason: why the line is stopped (account refused, throttled), for the operator.
     """

@@ -38,7 +38,8 @@ class Officer(Base):
 
 
 class OfficerSession(Base):
-    """One sign-in. Only the SHA-256 of the cookie's token is stored. Revoked or expired sessions are refused at once."""
+    """One sign-in. Only the SHA-256 of the cookie's token is stored. Revoked or expired sessions are refused at
+    once."""
 
     __tablename__ = "officer_sessions"
 

@@ -57,7 +57,8 @@ class Person(Base):
 class ContactPoint(Base):
     """One phone (E.164) or e-mail address of one person. Never changed: a new address is a new row.
 
-    value_sealed: place "contact_points.value". value_index: blind index with place "phone" or "email"; a family that shares a
+    value_sealed: place "contact_points.value". value_index: blind index with place "phone" or "email"; a family that
+    shares a
     phone shares the index. country: of the number ("001" for satellite), None for e-mail.
     """
 
@@ -112,7 +113,8 @@ class Registration(Base):
 class Stay(Base):
     """Where a person is and when. Open ends are allowed; a resident's stay has no dates.
 
-    country, place and position stay readable, because an alert selects by them. place_name: as the gazetteer spells it or as
+    country, place and position stay readable, because an alert selects by them. place_name: as the gazetteer spells
+    it or as
     the citizen typed it (then place_id is None and there is no position). address_sealed: place "stays.address".
     """
 

@@ -12,7 +12,8 @@ from consular.models.columns import MaybeMoment, Moment, Sealed, UuidKey
 
 
 class ReceiptEvent(Base):
-    """One report. The same report again is the same row. raw_sealed: place "receipt_events.raw", JSON list of [name, value].
+    """One report. The same report again is the same row. raw_sealed: place "receipt_events.raw", JSON list of [name,
+    value].
 
     result: what became of it: "applied", "stale" (nothing new), "unmatched" (no such message), "unknown_status".
     """

@@ -24,7 +24,8 @@ class PostState(StrEnum):
 
 
 class SocialPost(Base):
-    """One approved text on one account. text is public by purpose, so it is stored readable. permalink: where it stands."""
+    """One approved text on one account. text is public by purpose, so it is stored readable. permalink: where it
+    stands."""
 
     __tablename__ = "social_posts"
     __table_args__ = (

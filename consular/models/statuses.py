@@ -37,7 +37,8 @@ _BUCKET_SQL = (
 class PersonStatus(Base):
     """Where one person stands in one crisis.
 
-    stated: what they said (domain.triage.fold over their StatusEvents), never changed by an assessment. assessed: what an officer
+    stated: what they said (domain.triage.fold over their StatusEvents), never changed by an assessment. assessed:
+    what an officer
     believes, shown beside it. bucket: derived by the database. reach: best news of any of their messages.
     """
 
@@ -60,9 +61,11 @@ class PersonStatus(Base):
 
 
 class StatusEvent(Base):
-    """One statement, reading, assessment or closing; append-only. note_sealed: place "status_events.note" with row `id`.
+    """One statement, reading, assessment or closing; append-only. note_sealed: place "status_events.note" with row
+    `id`.
 
-    said_at orders them: a text counts from when it reached us, whenever it was processed. text_key: the text or link answer that it
+    said_at orders them: a text counts from when it reached us, whenever it was processed. text_key: the text or link
+    answer that it
     is, or that it is a reading of.
     """
 

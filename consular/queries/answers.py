@@ -16,14 +16,16 @@ AnySession = Session | scoped_session[Session]
 
 _QUESTION = text("""
 select e.crisis_id, e.status, c.title, c.closed_at, m.language,
-    (select lower(s.stated) from recipients r join person_statuses s on s.person_id = r.person_id and s.crisis_id = e.crisis_id
+    (select lower(s.stated) from recipients r join person_statuses s on s.person_id = r.person_id and s.crisis_id =
+    e.crisis_id
      where r.message_id = m.id order by s.stated_at desc nulls last limit 1) as last_answer
 from messages m join alert_events e on e.id = m.event_id join crises c on c.id = e.crisis_id where m.id = :number
 """)
 
 _PEOPLE = text("""
 select r.person_id,
-    coalesce((select g.people_count from registrations g where g.person_id = r.person_id order by g.created_at desc limit 1), 1)
+    coalesce((select g.people_count from registrations g where g.person_id = r.person_id order by g.created_at desc
+    limit 1), 1)
 from recipients r where r.message_id = :number order by r.person_id
 """)
 

@@ -22,7 +22,8 @@ def handover_times(event_id: UUID) -> Row[Any]:
     return db.session.execute(
         text("""
         select extract(epoch from min(m.accepted_at) - e.approved_at) as first,
-               extract(epoch from max(m.accepted_at) filter (where m.tries = 1) - e.approved_at) as last, count(*) as number
+               extract(epoch from max(m.accepted_at) filter (where m.tries = 1) - e.approved_at) as last, count(*) as
+               number
         from messages m join alert_events e on e.id = m.event_id
         where m.event_id = :id and m.accepted_at is not null group by e.approved_at
         """),
@@ -32,7 +33,9 @@ def handover_times(event_id: UUID) -> Row[Any]:
 
 def message_states(event_id: UUID) -> dict[str, int]:
     """Messages of an event by state, counted from the rows."""
-    rows = db.session.execute(text("select state, count(*) from messages where event_id = :id group by state"), {"id": event_id})
+    rows = db.session.execute(
+        text("select state, count(*) from messages where event_id = :id group by state"), {"id": event_id}
+    )
     return {str(state): int(count) for state, count in rows}
 
 
@@ -49,7 +52,8 @@ def replies() -> Row[Any]:
     return db.session.execute(
         text("""
         select count(*) as received, count(processed_at) as processed,
-               coalesce(percentile_cont(0.99) within group (order by extract(epoch from processed_at - received_at)), 0) as p99
+               coalesce(percentile_cont(0.99) within group (order by extract(epoch from processed_at - received_at)),
+               0) as p99
         from inbound_messages
         """)
     ).one()

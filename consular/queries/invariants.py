@@ -29,7 +29,8 @@ _BROKEN: dict[str, str] = {
         select id || ':' || state from messages where state in ('queued', 'claimed', 'sending', 'unknown')
     """,
     "accepted_without_gateway_id": """
-        select id::text from messages where state in ('accepted', 'sent', 'delivered', 'read') and provider_message_id is null
+        select id::text from messages where state in ('accepted', 'sent', 'delivered', 'read') and provider_message_id
+        is null
     """,
     "texts_not_processed": "select id::text from inbound_messages where processed_at is null",
     "receipts_not_processed": "select id::text from receipt_events where processed_at is null",
@@ -97,7 +98,8 @@ def people_in(crisis_id: UUID) -> tuple[int, int]:
     ).scalar_one()
     selected = db.session.execute(
         text("""
-        select count(distinct r.person_id) from recipients r join alert_events e on e.id = r.event_id where e.crisis_id = :id
+        select count(distinct r.person_id) from recipients r join alert_events e on e.id = r.event_id where
+        e.crisis_id = :id
         """),
         {"id": crisis_id},
     ).scalar_one()

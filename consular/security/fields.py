@@ -1,6 +1,7 @@
 """Encryption of personal fields at rest and blind indexes for equality (docs/adr/0004).
 
-A sealed field is AES-256-GCM: version byte, key id length, key id, 12-byte nonce, ciphertext with tag. Table, column and row
+A sealed field is AES-256-GCM: version byte, key id length, key id, 12-byte nonce, ciphertext with tag. Table, column
+and row
 are bound as associated data, so a ciphertext copied to another row does not open there.
 """
 
@@ -41,7 +42,8 @@ class FieldCipher:
         self._index_key = b""
 
     def configure(self, keys: str) -> None:
-        """Take `id=base64;...;index=base64`; the first id seals, all open. Raises KeyUnavailableError when malformed."""
+        """Take `id=base64;...;index=base64`; the first id seals, all open. Raises KeyUnavailableError when
+        malformed."""
         parsed: dict[str, bytes] = {}
         for part in filter(None, (piece.strip() for piece in keys.replace("\n", ";").split(";"))):
             name, _, value = part.partition("=")
@@ -65,7 +67,8 @@ class FieldCipher:
         return bytes((_VERSION, len(key_id))) + key_id + nonce + body
 
     def open(self, sealed: bytes, place: str, row_id: UUID) -> str:
-        """Decrypt what seal() made for the same place and row. Raises KeyUnavailableError and never gives part of a text."""
+        """Decrypt what seal() made for the same place and row. Raises KeyUnavailableError and never gives part of a
+        text."""
         if len(sealed) < 2 + _NONCE_BYTES or sealed[0] != _VERSION:
             raise KeyUnavailableError("A stored field is not in the sealed form.")
         start = 2 + sealed[1]

@@ -10,9 +10,8 @@ from redis.exceptions import RedisError
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from consular.extensions import FieldCipher
 from consular.queueing import connect
-from consular.security.fields import KeyUnavailableError
+from consular.security.fields import FieldCipher, KeyUnavailableError
 
 if TYPE_CHECKING:
     from config import Config
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. is_fatal: Consular cannot run while it is not ok; otherwise something is merely not available."""
+    """One thing looked at. is_fatal: Consular cannot run while it is not ok; otherwise something is merely not
+    available."""
 
     is_ok: bool
     is_fatal: bool
@@ -29,7 +29,14 @@ class Finding:
 
 def check(config: Config) -> list[Finding]:
     """Look at everything the settings name."""
-    return [*_keys(config), *_database(config), *_redis(config), *_addresses(config), *_gateways(config), *_social(config)]
+    return [
+        *_keys(config),
+        *_database(config),
+        *_redis(config),
+        *_addresses(config),
+        *_gateways(config),
+        *_social(config),
+    ]
 
 
 def _keys(config: Config) -> Iterator[Finding]:
@@ -46,13 +53,21 @@ def _database(config: Config) -> Iterator[Finding]:
         with create_engine(config.database_url, connect_args={"connect_timeout": 5}).connect() as connection:
             yield Finding(True, True, "PostgreSQL answers.")
             has_schema = connection.execute(text("select to_regclass('alembic_version') is not null")).scalar()
-            yield Finding(bool(has_schema), True, "The schema is there." if has_schema else "No schema yet: run `consular migrate`.")
+            yield Finding(
+                bool(has_schema),
+                True,
+                "The schema is there." if has_schema else "No schema yet: run `consular migrate`.",
+            )
             if has_schema:
                 places = connection.execute(text("select exists (select 1 from places)")).scalar()
                 yield Finding(
-                    bool(places), False, "The gazetteer is loaded." if places else "No places yet: run `consular gazetteer load`."
+                    bool(places),
+                    False,
+                    "The gazetteer is loaded." if places else "No places yet: run `consular gazetteer load`.",
                 )
-                officers = int(connection.execute(text("select count(*) from officers where disabled_at is null")).scalar() or 0)
+                officers = int(
+                    connection.execute(text("select count(*) from officers where disabled_at is null")).scalar() or 0
+                )
                 enough = f"{officers} officers may sign in."
                 few = f"{officers} officers may sign in, two are needed for an alert: run `consular officer add`."
                 yield Finding(officers >= 2, False, enough if officers >= 2 else few)
@@ -65,12 +80,14 @@ def _redis(config: Config) -> Iterator[Finding]:
         yield Finding(False, False, "REDIS_URL is not set: workers cannot be woken; only `consular drain` sends.")
         return
     try:
-        policy = connect(config.redis_url).config_get("maxmemory-policy").get("maxmemory-policy")  # type: ignore[union-attr]
+        policy = connect(config.redis_url).config_get("maxmemory-policy").get("maxmemory-policy")
         yield Finding(True, True, "Redis answers.")
         if policy != "noeviction":
             yield Finding(False, False, "Redis may throw keys away: set maxmemory-policy noeviction.")
     except RedisError:
-        yield Finding(False, False, "Redis does not answer: check REDIS_URL. Until it does, only `consular drain` sends.")
+        yield Finding(
+            False, False, "Redis does not answer: check REDIS_URL. Until it does, only `consular drain` sends."
+        )
 
 
 def _addresses(config: Config) -> Iterator[Finding]:
@@ -80,12 +97,16 @@ def _addresses(config: Config) -> Iterator[Finding]:
         yield Finding(False, False, "PUBLIC_URL is not https: fine on this machine alone, never for real people.")
     length = len(config.public_url) + 20
     if length > 50:
-        yield Finding(False, False, f"Each text ends with a link of {length} characters; a shorter PUBLIC_URL makes fewer parts.")
+        yield Finding(
+            False, False, f"Each text ends with a link of {length} characters; a shorter PUBLIC_URL makes fewer parts."
+        )
 
 
 def _gateways(config: Config) -> Iterator[Finding]:
     if config.actual_gateway is None:
-        yield Finding(False, False, "No real gateway: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM to reach people.")
+        yield Finding(
+            False, False, "No real gateway: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM to reach people."
+        )
     else:
         yield Finding(True, False, f"The real gateway sends {config.actual_gateway.rate:g} parts a second.")
     if config.exercise_gateway is None:

@@ -18,7 +18,8 @@ _CURE = "Set CONSULAR_KEYS or CONSULAR_KEY_FILE to the keys this database was ma
 
 
 def note_keys() -> None:
-    """Remember, once per database, what the present keys make of a known text. Raises KeyUnavailableError when they differ."""
+    """Remember, once per database, what the present keys make of a known text. Raises KeyUnavailableError when they
+    differ."""
     with unit_of_work() as session:
         if session.execute(select(KeyCheck.id).limit(1)).first() is None:
             check_id = uuid4()

@@ -40,14 +40,21 @@ def register_many(rows: Sequence[RegistrationData], now: datetime) -> int:
 def _known(session: inbound.AnySession, rows: Sequence[RegistrationData]) -> dict[tuple[bytes | None, str], UUID]:
     indexes = [cipher.index(data.phone.e164, "phone") for data in rows if data.phone]
     found = inbound.people_behind(session, indexes)
-    people = {person.id: person for person in session.query(Person).filter(Person.id.in_([row.person_id for row in found]))}
+    people = {
+        person.id: person for person in session.query(Person).filter(Person.id.in_([row.person_id for row in found]))
+    }
     return {
-        (bytes(row.value_index), fold(cipher.open(people[row.person_id].name_sealed, "people.name", row.person_id))): row.person_id
+        (
+            bytes(row.value_index),
+            fold(cipher.open(people[row.person_id].name_sealed, "people.name", row.person_id)),
+        ): row.person_id
         for row in found
     }
 
 
-def _add_person(tables: dict[type[Any], list[dict[str, Any]]], data: RegistrationData, index: bytes | None, now: datetime) -> UUID:
+def _add_person(
+    tables: dict[type[Any], list[dict[str, Any]]], data: RegistrationData, index: bytes | None, now: datetime
+) -> UUID:
     person_id = uuid4()
     tables[Person].append(
         {
@@ -80,7 +87,9 @@ def _contact(person_id: UUID, channel: Channel, value: str, index: bytes, phone:
     }
 
 
-def _add_registration(tables: dict[type[Any], list[dict[str, Any]]], data: RegistrationData, person_id: UUID, now: datetime) -> None:
+def _add_registration(
+    tables: dict[type[Any], list[dict[str, Any]]], data: RegistrationData, person_id: UUID, now: datetime
+) -> None:
     tables[Registration].append(
         {
             "id": uuid4(),

@@ -27,7 +27,8 @@ def check_invariants(
 ) -> list[Invariant]:
     """Check every promise against the database and, when given, against what the gateway itself saw.
 
-    gateway_log: one mapping per accepted text with "sid" and "attempt" (uuid of the attempt). gateway_texts: the ids of texts
+    gateway_log: one mapping per accepted text with "sid" and "attempt" (uuid of the attempt). gateway_texts: the ids
+    of texts
     from people that we acknowledged. Meant for a quiet moment: messages under way are reported as unsettled.
     """
     with unit_of_work():
@@ -49,15 +50,21 @@ def _totals() -> Iterator[Invariant]:
     crises, events = invariants.crises_and_events()
     wrong = [str(crisis) for crisis in crises if not _same(counters.read(crisis), counters.recount_crisis(crisis))]
     wrong += [str(event) for event in events if not _same(counters.read(event), counters.recount_event(event))]
-    yield Invariant("totals_equal_recount", not wrong, ", ".join(wrong) or f"{len(crises)} crises, {len(events)} events recounted")
+    yield Invariant(
+        "totals_equal_recount", not wrong, ", ".join(wrong) or f"{len(crises)} crises, {len(events)} events recounted"
+    )
     people = {crisis: invariants.people_in(crisis) for crisis in crises}
-    short = [f"{crisis}: {standing} of {selected}" for crisis, (standing, selected) in people.items() if standing != selected]
+    short = [
+        f"{crisis}: {standing} of {selected}" for crisis, (standing, selected) in people.items() if standing != selected
+    ]
     total = sum(standing for standing, _ in people.values())
     yield Invariant("everybody_selected_is_counted", not short, ", ".join(short) or f"{total} people")
 
 
 def _same(kept: Mapping[str, int], counted: Mapping[str, int]) -> bool:
-    return {key: value for key, value in kept.items() if value} == {key: value for key, value in counted.items() if value}
+    return {key: value for key, value in kept.items() if value} == {
+        key: value for key, value in counted.items() if value
+    }
 
 
 def _against_gateway(log: Iterable[Mapping[str, Any]]) -> Iterator[Invariant]:
@@ -66,7 +73,11 @@ def _against_gateway(log: Iterable[Mapping[str, Any]]) -> Iterator[Invariant]:
     ours = {row.id: (row.provider_message_id, row.possible_duplicate) for row in invariants.handed_over()}
     twice = [number for number, count in times.items() if count > 1 and not ours.get(number, ("", False))[1]]
     declared = sum(1 for number, count in times.items() if count > 1) - len(twice)
-    yield Invariant("nobody_texted_twice", not twice, _named(twice) or f"{len(times)} texts, {declared} declared possible duplicates")
+    yield Invariant(
+        "nobody_texted_twice",
+        not twice,
+        _named(twice) or f"{len(times)} texts, {declared} declared possible duplicates",
+    )
     lost = [number for number in times if number not in ours]
     yield Invariant("accepted_there_is_accepted_here", not lost, _named(lost) or f"{len(times)} texts")
     sids = {row["sid"] for row in alerts}
