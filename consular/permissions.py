@@ -71,6 +71,16 @@ ACCESS: dict[str, Access] = {
     "officer.revoke_officer_sessions": ADMINISTRATORS,
     # the board, people and requests
     "officer.board": READERS,
+    "officer.board_fragment": READERS,
+    "officer.people_in_bucket": READERS,
+    "officer.person": READERS,
+    "officer.assess_person": AUTHORS,
+    "officer.note_person": AUTHORS,
+    "officer.requests": READERS,
+    "officer.request": READERS,
+    "officer.take_request": AUTHORS,
+    "officer.read_request": AUTHORS,
+    "officer.close_request": AUTHORS,
 }
 
 _PUBLIC_BLUEPRINTS = ("citizen.", "webhooks.")

@@ -14,12 +14,13 @@ from consular.domain.references import reference_of
 from consular.domain.rendering import TextProblem, render_sms, text_problems
 from consular.domain.segmentation import UCS_2, Segmentation, non_gsm_characters, segment
 from consular.extensions import db
-from consular.locales import LANGUAGE_NAMES, LANGUAGES
+from consular.locales import LANGUAGES
 from consular.queries import audience
 from consular.queries.alerts import AlertView
 from consular.queries.audience import AudienceCount
 from consular.security.links import LINK_TOKEN_LENGTH
 
+ENGLISH_NAMES = {"en": "English", "fr": "French", "ar": "Arabic", "hi": "Hindi"}
 _MOST_PARTS = {"GSM-7": 2, "UCS-2": 3}
 _SAMPLE_NUMBERS = range(1, 11)
 _MAYBE_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]+|\b[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/[^\s<>\"]*", re.IGNORECASE)
@@ -45,7 +46,6 @@ class TextPreview:
     """One language's text as it will be sent. people, phones: those who speak it. parts: of the whole text."""
 
     language: str
-    name: str
     text: str
     encoding: str
     parts: int
@@ -150,7 +150,6 @@ def _text_preview(
     speakers = count.languages.get(language)
     return TextPreview(
         language=language,
-        name=LANGUAGE_NAMES[language],
         text=whole,
         encoding=cut.encoding,
         parts=cut.parts,
@@ -215,28 +214,26 @@ def _warnings(
 
 
 def _text_warnings(body: str, text: TextPreview, public_url: str) -> list[str]:
-    found = []
+    found, name = [], ENGLISH_NAMES[text.language]
     links = foreign_links(body, public_url)
     if links:
-        found.append(
-            f"{text.name}: the text has an address that is not ours ({', '.join(links)}). Is it right and safe?"
-        )
+        found.append(f"{name}: the text has an address that is not ours ({', '.join(links)}). Is it right and safe?")
     if text.parts > _MOST_PARTS[text.encoding]:
         found.append(
-            f"{text.name}: {text.parts} parts for each phone; shorten it to {_MOST_PARTS[text.encoding]} if you can."
+            f"{name}: {text.parts} parts for each phone; shorten it to {_MOST_PARTS[text.encoding]} if you can."
         )
     unusual = non_gsm_characters(body)
     if text.encoding == UCS_2 and text.language in ("en", "fr") and unusual:
         found.append(
-            f"{text.name}: the characters {' '.join(unusual[:10])} make each part hold 67 instead of 153 characters; "
+            f"{name}: the characters {' '.join(unusual[:10])} make each part hold 67 instead of 153 characters; "
             f"with plain ones it would be {_plain_parts(text.text)}."
         )
     problems = text_problems(body)
     if TextProblem.PLACEHOLDER in problems:
-        found.append(f"{text.name}: a placeholder seems to be left in the text. It would be sent as it stands.")
+        found.append(f"{name}: a placeholder seems to be left in the text. It would be sent as it stands.")
     if TextProblem.KEPT_WORD in problems:
         found.append(
-            f"{text.name}: the text asks for a word that networks keep for themselves (STOP, HELP, YES ...): "
+            f"{name}: the text asks for a word that networks keep for themselves (STOP, HELP, YES ...): "
             "the answer might unsubscribe the person or never reach us. Ask for 1, 2 or 3."
         )
     return found

@@ -167,7 +167,7 @@ def cancel(alert_id: UUID, officer_id: UUID, now: datetime) -> int:
     return stopped
 
 
-def approve(
+def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the call
     alert_id: UUID,
     officer_id: UUID,
     seen_hash: bytes,
@@ -181,8 +181,9 @@ def approve(
     """Release an alert exactly as the officer saw it, with every message row, or not at all; the id of its event.
 
     seen_hash, seen_count: of the release page. typed_count: the number of people typed to confirm, needed for Actual.
-    gateways: names of the configured gateways. outlets: public accounts, if any. Raises AlreadyIssuedError for a second release, ConflictError when
-    anything differs from what was seen, NotAllowedError for the author or last editor, InvalidInputError (typed_count).
+    gateways: names of the configured gateways. outlets: public accounts, if any. Raises AlreadyIssuedError for a second
+    release, ConflictError when anything differs from what was seen, NotAllowedError for the author or last editor,
+    InvalidInputError (typed_count).
     """
     with unit_of_work() as session:
         alert = _lock(session, alert_id)
@@ -395,7 +396,7 @@ def _require_gateway(status: AlertStatus, gateways: Collection[str]) -> None:
 
 def _check_typed(status: AlertStatus, seen_count: int, typed_count: int | None) -> None:
     if status is AlertStatus.ACTUAL and typed_count != seen_count:
-        message = f"Type the number of people this alert goes to, {seen_count}, to confirm."
+        message = f"Type the number of people this alert goes to, {seen_count:,}, to confirm."
         raise InvalidInputError(message, {"typed_count": message})
 
 

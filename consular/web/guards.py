@@ -67,7 +67,8 @@ def _signed_in_officer() -> officers.SignedInOfficer | None:
     if not token:
         return None
     config = current_app.config["CONSULAR"]
-    return officers.identify(token, utc_now(), idle_minutes=config.session_idle_minutes)
+    idle = config.session_idle_minutes
+    return officers.identify(token, utc_now(), idle_minutes=idle, is_activity=not wants_fragment())
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:

@@ -19,7 +19,7 @@ from consular.queries import audience
 from consular.queries.alerts import AlertView, EventView
 from consular.services import alert_previews, alerts
 from consular.web.officer import audiences
-from consular.web.officer.pages import sender_facts
+from consular.web.officer.pages import public_url, sender_facts
 
 Choice = tuple[str, str, str]
 
@@ -105,6 +105,7 @@ _LINES: tuple[tuple[str, str, tuple[MessageState, ...]], ...] = (
     ("Too late, not sent", "", (MessageState.EXPIRED,)),
     ("Stopped, not sent", "", (MessageState.CANCELLED,)),
 )
+_ALWAYS_SHOWN = frozenset(label for label, _, _ in _LINES[:5])
 
 
 def choices() -> dict[str, Any]:
@@ -163,8 +164,9 @@ def page(alert: AlertView, errors: dict[str, str] | None = None) -> str:
     }
     event = queries.find_event(db.session, alert.id)
     if event is not None:
-        posts = queries.list_posts(db.session, event.id)
-        return render_template("officer/alert_release.html", posts=posts, **context, **progress(alert, event))
+        texts = {language: alert_previews.render(alert, language, public_url(), 1) for language in event.words}
+        context |= progress(alert, event) | {"posts": queries.list_posts(db.session, event.id), "texts": texts}
+        return render_template("officer/alert_release.html", **context)
     context["preview"] = seen = alert_previews.preview(alert, utc_now(), sender_facts(alert.crisis.status))
     if alert.state is AlertState.AWAITING_APPROVAL:
         digest = content_hash(alerts.content_of(alert), alert.audience, seen.count.people)
@@ -186,6 +188,6 @@ def progress(alert: AlertView, event: EventView) -> dict[str, Any]:
         "waiting": waiting,
         "handed_over": sum(by_state[state] for state in _HANDED_OVER),
         "not_sent": by_state[MessageState.CANCELLED],
-        "lines": lines,
+        "lines": [line for line in lines if line[2] or line[0] in _ALWAYS_SHOWN],
         "is_sending": waiting > 0 and event.stopped_at is None and event.expires_at > utc_now(),
     }

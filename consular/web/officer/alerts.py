@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from consular.clock import utc_now
 from consular.domain.audience import AudienceRule, rule_from_dict
-from consular.errors import InvalidInputError
+from consular.errors import ConflictError, InvalidInputError
 from consular.extensions import db
 from consular.queries import alerts as queries
 from consular.queries import audience
@@ -20,7 +22,7 @@ from consular.queries.alerts import AlertView, CrisisView
 from consular.schemas.alert import AlertForm, AlertSchema, ApprovalSchema, alert_values
 from consular.schemas.audience import AudienceSchema, first_messages, form_values
 from consular.services import alerts, social
-from consular.services.alerts import AlertDraft, EditedMeanwhileError
+from consular.services.alerts import AlertDraft, AlreadyIssuedError, EditedMeanwhileError
 from consular.web.officer import alert_pages, audiences, blueprint
 from consular.web.officer.pages import configured_gateways, outlets
 
@@ -53,6 +55,8 @@ def edit_alert(alert_id: UUID) -> ResponseReturnValue:
         return _form(found.crisis, request.form, error.fields, found), 422
     except EditedMeanwhileError as error:
         return _conflict(alert_id, error), 409
+    except ConflictError as error:
+        return alert_pages.page(_find(alert_id), {"": error.message}), 409
     return _to_alert(alert_id)
 
 
@@ -73,92 +77,89 @@ def alert_progress(alert_id: UUID) -> ResponseReturnValue:
 @blueprint.post("/alerts/<uuid:alert_id>/submit")
 def submit_alert(alert_id: UUID) -> ResponseReturnValue:
     """Hand it to the approvers."""
-    alerts.submit(alert_id, g.officer.id, utc_now(), gateways=configured_gateways())
-    flash("Submitted. An approver who neither wrote nor last edited it must release it.")
-    return _to_alert(alert_id)
+    submit = partial(alerts.submit, alert_id, g.officer.id, utc_now(), gateways=configured_gateways())
+    return _act(alert_id, submit, "Submitted. An approver who neither wrote nor last edited it must release it.")
 
 
 @blueprint.post("/alerts/<uuid:alert_id>/withdraw")
 def withdraw_alert(alert_id: UUID) -> ResponseReturnValue:
     """Take it back to be edited."""
-    alerts.withdraw(alert_id, g.officer.id, utc_now())
-    flash("Taken back. You can edit it now.")
-    return _to_alert(alert_id)
+    return _act(alert_id, partial(alerts.withdraw, alert_id, g.officer.id, utc_now()), "Taken back. You can edit it.")
 
 
 @blueprint.post("/alerts/<uuid:alert_id>/return")
 def return_alert(alert_id: UUID) -> ResponseReturnValue:
     """Send it back to its author with a note."""
-    try:
-        alerts.return_to_author(alert_id, g.officer.id, request.form.get("note", ""), utc_now())
-    except InvalidInputError as error:
-        return alert_pages.page(_find(alert_id), error.fields), 422
-    flash("Returned to the author with your note.")
-    return _to_alert(alert_id)
+    give_back = partial(alerts.return_to_author, alert_id, g.officer.id, request.form.get("note", ""), utc_now())
+    return _act(alert_id, give_back, "Returned to the author with your note.")
 
 
 @blueprint.post("/alerts/<uuid:alert_id>/reject")
 def reject_alert(alert_id: UUID) -> ResponseReturnValue:
     """Refuse it for good with a note."""
-    try:
-        alerts.reject(alert_id, g.officer.id, request.form.get("note", ""), utc_now())
-    except InvalidInputError as error:
-        return alert_pages.page(_find(alert_id), error.fields), 422
-    flash("Rejected. It cannot be sent any more.")
-    return _to_alert(alert_id)
+    reject = partial(alerts.reject, alert_id, g.officer.id, request.form.get("note", ""), utc_now())
+    return _act(alert_id, reject, "Rejected. It cannot be sent any more.")
 
 
 @blueprint.post("/alerts/<uuid:alert_id>/approve")
 def approve_alert(alert_id: UUID) -> ResponseReturnValue:
-    """Release exactly what the page showed."""
+    """Release exactly what the page showed; a second click comes to the page of the first."""
     form = ApprovalSchema().load(request.form.to_dict())
-    try:
-        alerts.approve(
-            alert_id,
-            g.officer.id,
-            form.seen_hash,
-            form.seen_count,
-            utc_now(),
-            gateways=configured_gateways(),
-            typed_count=form.typed_count,
-            outlets=outlets(),
-        )
-    except InvalidInputError as error:
-        return alert_pages.page(_find(alert_id), error.fields), 422
-    return _to_alert(alert_id)
+    approve = partial(
+        alerts.approve,
+        alert_id,
+        g.officer.id,
+        form.seen_hash,
+        form.seen_count,
+        utc_now(),
+        gateways=configured_gateways(),
+        typed_count=form.typed_count,
+        outlets=outlets(),
+    )
+    return _act(alert_id, approve, None)
 
 
 @blueprint.post("/alerts/<uuid:alert_id>/stop")
 def stop_alert(alert_id: UUID) -> ResponseReturnValue:
     """Stop sending at once; one person is enough."""
     event = queries.find_event(db.session, alert_id) or abort(404)
-    alerts.stop(event.id, g.officer.id, utc_now())
-    return _to_alert(alert_id)
+    return _act(alert_id, partial(alerts.stop, event.id, g.officer.id, utc_now()), None)
 
 
 @blueprint.post("/alerts/<uuid:alert_id>/cancel")
 def cancel_alert(alert_id: UUID) -> ResponseReturnValue:
     """End it; what was not sent will not be."""
-    alerts.cancel(alert_id, g.officer.id, utc_now())
-    flash("Cancelled. People who got the text are not told by this: write another alert to correct it.")
-    return _to_alert(alert_id)
+    cancel = partial(alerts.cancel, alert_id, g.officer.id, utc_now())
+    return _act(alert_id, cancel, "Cancelled. Nobody is told by this: write another alert to correct what was sent.")
 
 
 @blueprint.post("/posts/<uuid:post_id>/retry")
 def retry_post(post_id: UUID) -> ResponseReturnValue:
     """Post it again."""
     alert_id = queries.find_alert_of_post(db.session, post_id) or abort(404)
-    social.retry(post_id, g.officer.id, utc_now())
-    flash("It will be posted again.")
-    return _to_alert(alert_id)
+    return _act(alert_id, partial(social.retry, post_id, g.officer.id, utc_now()), "It will be posted again.")
 
 
 @blueprint.post("/posts/<uuid:post_id>/confirm")
 def confirm_post(post_id: UUID) -> ResponseReturnValue:
     """An officer looked: it stands on the network already."""
     alert_id = queries.find_alert_of_post(db.session, post_id) or abort(404)
-    social.confirm(post_id, g.officer.id, utc_now())
-    flash("Noted as published.")
+    return _act(alert_id, partial(social.confirm, post_id, g.officer.id, utc_now()), "Noted as published.")
+
+
+def _act(alert_id: UUID, act: Callable[[], object], done: str | None) -> ResponseReturnValue:
+    """Run a decision and go to the alert's page, or show that page again with what stood in the way."""
+    try:
+        act()
+    except InvalidInputError as error:
+        return alert_pages.page(_find(alert_id), error.fields), 422
+    except AlreadyIssuedError as error:
+        flash(error.message, "note")
+    except ConflictError as error:
+        return alert_pages.page(_find(alert_id), {"": error.message}), 409
+    else:
+        if done:
+            flash(done)
     return _to_alert(alert_id)
 
 

@@ -11,7 +11,7 @@ from flask import current_app, g, url_for
 from config import Config, GatewayConfig
 from consular import permissions
 from consular.domain.cap import AlertStatus
-from consular.services.alert_previews import SenderFacts
+from consular.services.alert_previews import ENGLISH_NAMES, SenderFacts
 from consular.services.social import Outlets
 from consular.web.officer import blueprint
 
@@ -38,18 +38,18 @@ def words(value: str) -> str:
 def duration(seconds: float) -> str:
     """A length of time in the two largest units that matter."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
+        return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     if minutes < 90:
-        return f"{minutes} minutes"
+        return f"{minutes} min"
     hours, rest = divmod(minutes, 60)
-    return f"{hours} hours {rest} minutes" if rest else f"{hours} hours"
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 @blueprint.context_processor
 def page_variables() -> dict[str, Any]:
-    """Variables of every officer's page: officer, may(endpoint), board_url(crisis_id)."""
-    return {"officer": g.get("officer"), "may": may, "board_url": board_url}
+    """Variables of every officer's page: officer, may(endpoint), board_url(crisis_id), language_names."""
+    return {"officer": g.get("officer"), "may": may, "board_url": board_url, "language_names": ENGLISH_NAMES}
 
 
 def may(endpoint: str) -> bool:
@@ -63,6 +63,12 @@ def may(endpoint: str) -> bool:
 def board_url(crisis_id: UUID) -> str:
     """Address of a crisis's board."""
     return url_for("officer.board", crisis_id=crisis_id)
+
+
+def public_url() -> str:
+    """The address under which people reach us."""
+    config: Config = current_app.config["CONSULAR"]
+    return config.public_url
 
 
 def configured_gateways() -> frozenset[str]:
