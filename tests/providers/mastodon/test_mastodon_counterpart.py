@@ -1,49 +1,17 @@
 """Against a server other people wrote: mastodon-mock, as its own process."""
 
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
 import requests
 
 from consular.domain.ports import PostRequest, SendOutcome
 from consular.providers.mastodon.publisher import MastodonPublisher
+from tests.counterparts import mastodon_mock
 
 
 @pytest.fixture(scope="module")
 def mastodon_url(tmp_path_factory):
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("mastodon_mock")), "serve", "--host", "127.0.0.1"]
-    server = subprocess.Popen(
-        [*command, "--port", str(port), "--in-memory", "--demo", "--log-level", "error"],
-        cwd=tmp_path_factory.mktemp("mastodon"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_it_answers(server, url)
+    with mastodon_mock(tmp_path_factory.mktemp("mastodon")) as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _wait_until_it_answers(server, url):
-    ends_at = time.monotonic() + 40
-    while time.monotonic() < ends_at:
-        assert server.poll() is None, "mastodon_mock ended before it answered"
-        try:
-            if requests.get(f"{url}/api/v1/instance", timeout=5).status_code == 200:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.05)
-    pytest.fail("mastodon_mock did not answer within 40 seconds")
 
 
 def publish(url, text, key, language="ar", token="ada_token"):
