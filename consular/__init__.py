@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
+_ENGINE = {"pool_size": 12, "max_overflow": 20, "pool_timeout": 10, "pool_pre_ping": True, "hide_parameters": True}
+
 
 def create_app(config: Config, *, testing: bool = False) -> Flask:
     """The one factory. Raises KeyUnavailableError when the encryption keys are missing or malformed."""
@@ -32,7 +34,7 @@ def create_app(config: Config, *, testing: bool = False) -> Flask:
         TESTING=testing,
         SECRET_KEY=config.secret_key,
         SQLALCHEMY_DATABASE_URI=config.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_size": 12, "max_overflow": 20, "pool_timeout": 10, "pool_pre_ping": True},
+        SQLALCHEMY_ENGINE_OPTIONS=_ENGINE,
         MAX_CONTENT_LENGTH=config.max_request_bytes,
         MAX_FORM_MEMORY_SIZE=config.max_request_bytes,
         MAX_FORM_PARTS=200,

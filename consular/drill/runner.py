@@ -23,7 +23,7 @@ from consular.services.places import load_gazetteer
 from consular.services.transactions import unit_of_work
 from consular.services.verification import check_invariants
 
-PATIENCE_SECONDS = 600.0
+PATIENCE_SECONDS = 300.0
 POLL_SECONDS = 0.5
 
 
@@ -148,7 +148,7 @@ def _is_quiet(stats: dict[str, Any]) -> bool:
 
 
 def _get(running: world.World, what: str) -> dict[str, Any]:
-    running.group.check()
+    running.check()
     answer = requests.get(f"{running.gateway_url}/_sim/{what}", timeout=30)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()

@@ -7,13 +7,13 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from config import Config
 from consular.embedded import EmbeddedServers
 from consular.loopback import free_port, http_ok
-from consular.processes import ProcessGroup, Program
+from consular.processes import ProcessError, ProcessGroup, Program
 from consular.security.fields import generate_keys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +21,7 @@ FOLDER = Path("var") / "drill"
 REAL_ACCOUNTS = ("TWILIO_", "MASTODON_", "TELEGRAM_", "EXERCISE_")
 SENDER = "+15005550006"
 SENDING_WORKERS = 2
+MOST_RESTARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,14 @@ class World:
     group: ProcessGroup
     web_url: str
     gateway_url: str
+    names: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raise ProcessError when a process has ended, or keeps ending, with its last lines."""
+        self.group.check()
+        for name in self.names:
+            if self.group[name].restarts >= MOST_RESTARTS:
+                raise ProcessError(f"{name} keeps ending. Its last lines:\n{self.group.tail(name)}")
 
     @property
     def config(self) -> Config:
@@ -99,14 +108,20 @@ def _ports(plan: Plan) -> tuple[int, int, int]:
 
 def _start(world: World, plan: Plan) -> None:
     web, hooks = (world.env[name] for name in ("PUBLIC_URL", "WEBHOOK_BASE_URL"))
-    world.group.start(_gateway(world, plan))
-    world.group.start(_web(world, "web", web, {"WEB_THREADS": "16"}))
-    world.group.start(_web(world, "hooks", hooks, {"WEB_THREADS": "8"}))
-    for number in range(SENDING_WORKERS):
-        world.group.start(_python(world, f"worker-exercise-{number + 1}", "workers.worker", "exercise"))
-    for queue in ("inbound", "receipts", "social"):
-        world.group.start(_python(world, f"worker-{queue}", "workers.worker", queue))
-    world.group.start(_python(world, "clock", "workers.clock"))
+    programs = [
+        _gateway(world, plan),
+        _web(world, "web", web, {"WEB_THREADS": "16"}),
+        _web(world, "hooks", hooks, {"WEB_THREADS": "8"}),
+        *(
+            _python(world, f"worker-exercise-{number + 1}", "workers.worker", "exercise")
+            for number in range(SENDING_WORKERS)
+        ),
+        *(_python(world, f"worker-{queue}", "workers.worker", queue) for queue in ("inbound", "receipts", "social")),
+        _python(world, "clock", "workers.clock"),
+    ]
+    for program in programs:
+        world.group.start(program)
+        world.names.append(program.name)
     world.group.wait_ready("gateway", http_ok(f"{world.gateway_url}/_sim/stats"), 30)
     for name, url in (("web", web), ("hooks", hooks)):
         world.group.wait_ready(name, http_ok(f"{url}/readyz"), 60)
