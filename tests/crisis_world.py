@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, scoped_session
 
 from consular.domain.alerts import AlertState, MessageClass
@@ -21,6 +23,7 @@ from consular.models.officers import Officer, Role
 from consular.models.people import Channel, ContactPoint, Person, Registration, RegistrationSource, Stay
 from consular.models.statuses import PersonStatus
 from consular.queries import counters
+from consular.security import passwords
 from consular.services.statuses import NewStatement, record_statements
 
 START = datetime(2011, 2, 20, 14, 0, tzinfo=UTC)
@@ -240,3 +243,27 @@ class World:
         self.session.add(row)
         self.session.flush()
         return getattr(row, "id", None)  # type: ignore[return-value]
+
+
+PASSWORD = "correct horse battery staple 9"
+
+
+def signed_in(world: World, client: FlaskClient, role: Role = Role.AUTHOR) -> FlaskClient:
+    """The client after a real sign-in as a new officer of that role; world.officer_id becomes that officer."""
+    world.officer_id = world.officer(role)
+    officer = world.session.get(Officer, world.officer_id)
+    assert officer is not None
+    officer.password_hash = passwords.hash_password(PASSWORD)
+    username = officer.username
+    world.session.commit()
+    token = csrf_of(client.get("/officer/sign-in").text)
+    answer = client.post("/officer/sign-in", data={"username": username, "password": PASSWORD, "csrf_token": token})
+    assert answer.status_code == 303, answer.text
+    return client
+
+
+def csrf_of(page: str) -> str:
+    """The CSRF token of the first form on a page."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found, page
+    return found.group(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -149,6 +149,24 @@ def _word(text_key: str, events: list[Statement]) -> _Word | None:
     is_open_call = is_call and (closed_at is None or reopened)
     said_at = (said or effective).said_at
     return _Word(said_at, effective.stated, effective.count, text_key, is_open_call)
+
+
+class Age(StrEnum):
+    """How long a request has waited against the rule that the board prints."""
+
+    NEW = "new"
+    DUE = "due"
+    LATE = "late"
+
+
+CALL_DUE, CALL_LATE = timedelta(minutes=5), timedelta(minutes=15)
+OTHER_DUE, OTHER_LATE = timedelta(minutes=30), timedelta(hours=2)
+
+
+def age(is_call: bool, waited: timedelta) -> Age:
+    """The age class of an open request; calls for help grow old sooner than texts to be read."""
+    due, late = (CALL_DUE, CALL_LATE) if is_call else (OTHER_DUE, OTHER_LATE)
+    return Age.LATE if waited >= late else Age.DUE if waited >= due else Age.NEW
 
 
 def attribute(stated: Stated, count: int | None, registered: tuple[int, ...]) -> Stated:

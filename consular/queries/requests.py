@@ -11,10 +11,29 @@ from uuid import UUID
 from sqlalchemy import Row, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from consular.domain.triage import Stated
 from consular.extensions import cipher, db
 from consular.models.assistance import AssistanceRequest, RequestKind
 from consular.models.statuses import StatusEvent
 from consular.queries.counters import AnySession
+from consular.queries.statuses import Key
+
+__all__ = [
+    "KINDS",
+    "TAKEN",
+    "Cursor",
+    "QueueRow",
+    "RequestKind",
+    "closed_page",
+    "find",
+    "insert_new",
+    "lock",
+    "oldest",
+    "open_page",
+    "people_of",
+    "people_told",
+    "state_token",
+]
 
 TAKEN = "request.taken"
 """The audit entry by which an officer says "I am on it"; the last one counts."""
@@ -31,12 +50,15 @@ KINDS = (
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 _OPEN = """
-select q.id, q.kind, q.opened_at, q.closed_at, q.outcome, q.closed_by, q.person_id, q.inbound_id, q.crisis_id,
-       i.body_sealed, i.kind as read_as, i.people_matched, p.language, r.people_count as heads,
-       coalesce(s.place_name, s.country) as place, t.name as closed_by_name,
+select q.id, q.source_key, q.kind, q.opened_at, q.closed_at, q.outcome, q.note_sealed, q.crisis_id, q.person_id,
+       q.inbound_id, i.body_sealed, i.kind as read_as, i.people_matched,
+       e.id as event_id, e.note_sealed as link_note_sealed, p.language, r.people_count as heads,
+       coalesce(s.place_name, s.country) as place, t.full_name as closed_by_name,
        h.officer_id as holder_id, ho.full_name as holder, h.at as held_since
 from ({pick}) q
 left join inbound_messages i on i.id = q.inbound_id
+left join lateral (select id, note_sealed from status_events
+                   where q.inbound_id is null and text_key = q.source_key and source = 'link' limit 1) e on true
 left join people p on p.id = q.person_id
 left join officers t on t.id = q.closed_by
 left join lateral (select people_count from registrations where person_id = q.person_id
@@ -46,7 +68,7 @@ left join lateral (select country, place_name from stays where person_id = q.per
 left join lateral (select officer_id, at from audit_entries where subject_type = 'request'
                    and subject_id = cast(q.id as text) and action = 'request.taken' order by id desc limit 1) h on true
 left join officers ho on ho.id = h.officer_id
-order by q.opened_at, q.id
+order by {order}
 """
 
 _PICK_KIND = """
@@ -58,14 +80,24 @@ union all
 order by opened_at, id limit :limit
 """
 
-_KIND_PAGE = text(_OPEN.format(pick=_PICK_KIND))
-_ONE = text(_OPEN.format(pick="select * from assistance_requests where id = :id"))
-_CLOSED = text(
-    _OPEN.format(
-        pick="select * from assistance_requests where crisis_id = :crisis_id and closed_at is not null"
-        " order by closed_at desc limit :limit"
-    ).replace("order by q.opened_at, q.id", "order by q.closed_at desc")
-)
+_PICK_CLOSED = """
+select * from assistance_requests where crisis_id = :crisis_id and closed_at is not null
+order by closed_at desc limit :limit
+"""
+
+_KIND_PAGE = text(_OPEN.format(pick=_PICK_KIND, order="q.opened_at, q.id"))
+_ONE = text(_OPEN.format(pick="select * from assistance_requests where id = :id", order="q.id"))
+_CLOSED = text(_OPEN.format(pick=_PICK_CLOSED, order="q.closed_at desc"))
+_TOLD = text("""
+select p.id, k.crisis_id, p.name_sealed, p.language, coalesce(st.place_name, st.country) as place, s.stated,
+       (select people_count from registrations where person_id = p.id order by created_at desc limit 1) as heads
+from unnest(cast(:people as uuid[]), cast(:crises as uuid[])) as k (person_id, crisis_id)
+join people p on p.id = k.person_id
+left join person_statuses s on s.person_id = p.id and s.crisis_id = k.crisis_id
+left join lateral (select country, place_name from stays where person_id = p.id
+                   order by created_at desc limit 1) st on true
+order by p.id
+""")
 _OLDEST = text("""
 select kind, min(opened_at) as opened_at
 from unnest(cast(:kinds as text[])) as k (kind)
@@ -81,14 +113,16 @@ group by kind
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One request as the queue shows it. words: the text, None for an answer by link. read_as: the rules' kind."""
+    """One request as the queue shows it. words: the text, or the note of a link answer. read_as: the rules' kind."""
 
     id: UUID
+    source_key: str
     kind: RequestKind
     opened_at: datetime
     closed_at: datetime | None
     closed_by: str | None
     outcome: str | None
+    note: str | None
     crisis_id: UUID | None
     person_id: UUID | None
     words: str | None
@@ -110,6 +144,20 @@ class QueueRow:
     def state_token(self) -> str:
         """See state_token()."""
         return state_token(self.kind, self.closed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTold:
+    """Somebody whom a request may be about, as they stand now. was_told: the text was recorded as their statement."""
+
+    id: UUID
+    crisis_id: UUID | None
+    name: str
+    place: str | None
+    heads: int
+    language: str
+    stated: Stated | None
+    was_told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +221,36 @@ def lock(session: AnySession, request_id: UUID) -> AssistanceRequest | None:
     return session.get(AssistanceRequest, request_id, with_for_update=True, populate_existing=True)
 
 
-def people_of(session: AnySession, request: AssistanceRequest) -> list[UUID]:
-    """Everybody whom the text of a request speaks of, in one order; empty when it belongs to no crisis or to nobody."""
-    if request.crisis_id is None:
-        return []
-    if request.person_id is not None:
-        return [request.person_id]
-    statement = select(StatusEvent.person_id).where(
-        StatusEvent.text_key == request.source_key, StatusEvent.crisis_id == request.crisis_id
+def people_of(session: AnySession, source_key: str, person_id: UUID | None = None) -> list[Key]:
+    """(crisis, person) of everybody whom a text was recorded for, in one order. person_id: when it is only one."""
+    statement = (
+        select(StatusEvent.crisis_id, StatusEvent.person_id).where(StatusEvent.text_key == source_key).distinct()
     )
-    return sorted(set(session.scalars(statement)))
+    if person_id is not None:
+        statement = statement.where(StatusEvent.person_id == person_id)
+    return sorted((row.crisis_id, row.person_id) for row in session.execute(statement))
+
+
+def people_told(row: QueueRow) -> list[PersonTold]:
+    """Everybody whom a request may be about: those its text was recorded for, else the one person behind the phone."""
+    keys = people_of(db.session, row.source_key, None)
+    told = {person_id: crisis_id for crisis_id, person_id in keys}
+    ids = list(told) or ([row.person_id] if row.person_id else [])
+    crises = [told.get(person_id, row.crisis_id) for person_id in ids]
+    found = db.session.execute(_TOLD, {"people": ids, "crises": crises}) if ids else ()
+    return [
+        PersonTold(
+            id=person.id,
+            crisis_id=person.crisis_id,
+            name=cipher.open(person.name_sealed, "people.name", person.id),
+            place=person.place,
+            heads=person.heads or 1,
+            language=person.language,
+            stated=Stated(person.stated) if person.stated else None,
+            was_told=person.id in told,
+        )
+        for person in found
+    ]
 
 
 def _kind_page(crisis_id: UUID, kind: RequestKind, after: Cursor | None, limit: int) -> Iterator[QueueRow]:
@@ -197,17 +265,18 @@ def _kind_page(crisis_id: UUID, kind: RequestKind, after: Cursor | None, limit: 
 
 
 def _queue_row(row: Row[Any]) -> QueueRow:
-    words = cipher.open(row.body_sealed, "inbound_messages.body", row.inbound_id) if row.body_sealed else None
     return QueueRow(
         id=row.id,
+        source_key=row.source_key,
         kind=RequestKind(row.kind),
         opened_at=row.opened_at,
         closed_at=row.closed_at,
         closed_by=row.closed_by_name,
         outcome=row.outcome,
+        note=cipher.open(row.note_sealed, "assistance_requests.note", row.id) if row.note_sealed else None,
         crisis_id=row.crisis_id,
         person_id=row.person_id,
-        words=words,
+        words=_words(row),
         read_as=row.read_as,
         people_matched=row.people_matched,
         language=row.language,
@@ -217,3 +286,11 @@ def _queue_row(row: Row[Any]) -> QueueRow:
         holder=row.holder,
         held_since=row.held_since,
     )
+
+
+def _words(row: Row[Any]) -> str | None:
+    if row.body_sealed:
+        return cipher.open(row.body_sealed, "inbound_messages.body", row.inbound_id)
+    if row.link_note_sealed:
+        return cipher.open(row.link_note_sealed, "status_events.note", row.event_id)
+    return None

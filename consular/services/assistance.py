@@ -15,6 +15,7 @@ from consular.extensions import cipher
 from consular.models.assistance import AssistanceRequest, RequestKind
 from consular.queries import counters, officers, requests
 from consular.queries.counters import NO_CRISIS, AnySession
+from consular.queries.statuses import Key
 from consular.services import audit
 from consular.services.statuses import NewStatement, record_statements
 from consular.services.transactions import unit_of_work
@@ -83,8 +84,8 @@ def close_request(request_id: UUID, officer_id: UUID, seen: str, outcome: Outcom
         _check_closing(request, outcome, note)
         now = utc_now()
         if request.kind is RequestKind.NEEDS_HELP:
-            people = requests.people_of(session, request)
-            record_statements(session, [_act(request, p, officer_id, now, note, closes=True) for p in people])
+            people = requests.people_of(session, request.source_key, request.person_id)
+            record_statements(session, [_act(request, key, officer_id, now, note, closes=True) for key in people])
         _end(request, officer_id, now, outcome, note)
         counters.add(session, {(scope(request.crisis_id), f"requests:{request.kind}"): -1})
         audit.record(
@@ -109,13 +110,13 @@ def read_text(
         request = _locked(session, request_id, seen)
         was_open = request.closed_at is None
         was_kind = request.kind
-        people = requests.people_of(session, request)
+        people = requests.people_of(session, request.source_key, request.person_id)
         _check_readings(request, people, readings, note)
         now = utc_now()
         is_call = Stated.NEEDS_HELP in readings.values()
-        acts = [_act(request, p, officer_id, now, note, stated=readings[p], count=count) for p in people]
+        acts = [_act(request, key, officer_id, now, note, stated=readings[key[1]], count=count) for key in people]
         if was_kind is RequestKind.NEEDS_HELP and not is_call:
-            acts = [_act(request, p, officer_id, now, note, closes=True) for p in people] + acts
+            acts = [_act(request, key, officer_id, now, note, closes=True) for key in people] + acts
         record_statements(session, acts)
         _after_reading(request, officer_id, now, is_call, note)
         counters.add(session, _moved(request, was_kind, was_open))
@@ -150,11 +151,11 @@ def _check_closing(request: AssistanceRequest, outcome: Outcome, note: str) -> N
 
 
 def _check_readings(
-    request: AssistanceRequest, people: Sequence[UUID], readings: Mapping[UUID, Stated | None], note: str
+    request: AssistanceRequest, people: Sequence[Key], readings: Mapping[UUID, Stated | None], note: str
 ) -> None:
     if request.kind not in (RequestKind.UNCLEAR, RequestKind.NEEDS_HELP) or not people:
         raise ConflictError("This text belongs to nobody on record, so there is nobody to read it for.")
-    if set(readings) != set(people) or Stated.UNCLEAR in readings.values():
+    if set(readings) != {person_id for _, person_id in people} or Stated.UNCLEAR in readings.values():
         raise InvalidInputError("A reading is missing.", {"reading": "Say for each person what the text says of them."})
     taken_back = request.kind is RequestKind.NEEDS_HELP and Stated.NEEDS_HELP not in readings.values()
     if taken_back and not note.strip():
@@ -164,7 +165,7 @@ def _check_readings(
 
 def _act(  # noqa: PLR0913 - what an officer did to a text, each part named at the call
     request: AssistanceRequest,
-    person_id: UUID,
+    key: Key,
     officer_id: UUID,
     now: datetime,
     note: str,
@@ -173,10 +174,9 @@ def _act(  # noqa: PLR0913 - what an officer did to a text, each part named at t
     stated: Stated | None = None,
     count: int | None = None,
 ) -> NewStatement:
-    assert request.crisis_id is not None
     return NewStatement(
-        crisis_id=request.crisis_id,
-        person_id=person_id,
+        crisis_id=key[0],
+        person_id=key[1],
         source=StatementSource.CLOSING if closes else StatementSource.READING,
         said_at=now,
         stated=stated,

@@ -1,4 +1,4 @@
-"""The rules that decide what a person's statements amount to: confluence, doubt is never safe, a call for help stays open."""
+"""What a person's statements amount to: the same in any order; doubt is never safe; a call for help stays open."""
 
 from __future__ import annotations
 

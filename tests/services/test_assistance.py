@@ -1,4 +1,4 @@
-"""The queue: one text opens one request, calls end only with an outcome and a note, two officers never overwrite each other."""
+"""The queue: one text opens one request, calls end only with outcome and note, officers never overwrite each other."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def asks(world: World, stated: Stated, *people: UUID, minutes: float = 1, crisis
     )
     assert open_requests(world.session, [new]) == 1
     assert open_requests(world.session, [new, new]) == 0
+    world.session.commit()
     return world.session.scalars(
         select(AssistanceRequest.id).where(AssistanceRequest.source_key == str(inbound_id))
     ).one()
