@@ -365,6 +365,33 @@ class TestDeathsAndRaces:
             assert queries.record(session, older, "queued", **values) is None
         assert only_post(event_id).attempt_id == newer.attempt_id
 
+    @pytest.mark.parametrize(
+        ("network", "minutes_ago", "change"),
+        [
+            ("telegram", 0, "update social_posts set state = 'unknown'"),
+            ("mastodon", 51, "update social_posts set state = 'unknown'"),
+            ("mastodon", 0, "update alert_events set stopped_at = now()"),
+            ("mastodon", 0, "update alert_events set expires_at = now()"),
+            ("mastodon", 0, "update social_posts set not_before = now() + interval '1 minute'"),
+        ],
+        ids=["doubt without keys", "doubt after the key", "stopped", "over", "not yet due"],
+    )
+    def test_what_must_not_be_posted_is_not_given_out_even_before_it_is_settled(
+        self, config, network, minutes_ago, change
+    ):
+        approved(accounts(config, **{network: "https://social.example"}))
+        pass_time(minutes_ago)
+        with unit_of_work() as session:
+            session.execute(text(change))
+        assert claim() is None
+
+    def test_worker_that_was_held_up_before_it_began_posts_nothing(self, config, serve):
+        server = serve(good)
+        one = accounts(config, server.url)
+        event_id = approved(one)
+        assert social.drain(Adapters(one).publishers, 20, lambda: False, lease_seconds=0) == 1
+        assert (server.received, only_post(event_id).state) == ([], PostState.QUEUED)
+
     def test_two_drains_at_once_post_everything_once(self, config, serve, application):
         server = serve(good)
         one = accounts(config, server.url, server.url)
