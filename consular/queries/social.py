@@ -70,7 +70,8 @@ returning p.id, p.attempt_id, p.network, p.account, p.language, p.text, p.tries,
 
 _RECORD = text("""
 update social_posts p set
-    state = case when cast(:state as text) = 'queued' and e.stopped_at is not null then 'cancelled' else cast(:state as text) end,
+    state = case when cast(:state as text) = 'queued' and e.stopped_at is not null then 'cancelled'
+                 else cast(:state as text) end,
     not_before = coalesce(now() + cast(:wait as float8) * interval '1 second', cast(:never as timestamptz)),
     provider_post_id = :provider_post_id, permalink = :permalink, error = :error, lease_until = null,
     published_at = case when cast(:state as text) = 'published' then now() end
