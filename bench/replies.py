@@ -27,7 +27,6 @@ from twilio.request_validator import RequestValidator
 
 from consular import create_app
 from consular.drill import desk, enrolment, scenario, world
-from consular.drill.pages import Visitor
 from consular.extensions import cipher
 from consular.models.people import ContactPoint
 from consular.queries import drills
