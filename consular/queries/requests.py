@@ -233,7 +233,7 @@ def people_of(session: AnySession, source_key: str, person_id: UUID | None = Non
 
 def people_told(row: QueueRow) -> list[PersonTold]:
     """Everybody whom a request may be about: those its text was recorded for, else the one person behind the phone."""
-    keys = people_of(db.session, row.source_key, None)
+    keys = people_of(db.session(), row.source_key)
     told = {person_id: crisis_id for crisis_id, person_id in keys}
     ids = list(told) or ([row.person_id] if row.person_id else [])
     crises = [told.get(person_id, row.crisis_id) for person_id in ids]

@@ -22,7 +22,7 @@ READINGS = {
     Stated.NOT_THERE.value: Stated.NOT_THERE,
     NOTHING: None,
 }
-_CHOOSE = {"required": "Choose how this request ended.", "unknown": "Choose how this request ended."}
+_CHOOSE: dict[str, Any] = {"required": "Choose how this request ended.", "unknown": "Choose how this request ended."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,12 @@ class Reading:
     readings: Mapping[UUID, Stated | None]
     count: int | None
     note: str
+
+
+def problems(error: ValidationError) -> dict[str, str]:
+    """Field -> the first sentence about it."""
+    found = error.normalized_messages()  # type: ignore[no-untyped-call]
+    return {str(name): str(messages[0]) for name, messages in found.items()}
 
 
 class ClosingSchema(Schema):

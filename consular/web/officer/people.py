@@ -16,7 +16,7 @@ from consular.queries import board, people, records
 from consular.queries.board import REACHED, Bucket
 from consular.queries.people import PersonLine, Place
 from consular.schemas.assessment import NO_ASSESSMENT, AssessmentSchema, NoteSchema
-from consular.schemas.audience import first_messages
+from consular.schemas.request import problems
 from consular.services import assessments
 from consular.web.officer import blueprint, wording
 
@@ -61,7 +61,7 @@ def assess_person(crisis_id: UUID, person_id: UUID) -> ResponseReturnValue:
         form = AssessmentSchema().load(request.form.to_dict())
         assessments.assess(crisis_id, person_id, g.officer.id, form.seen, form.assessment, form.note)
     except ValidationError as error:
-        return _record_page(crisis_id, person_id, first_messages(error)), 422
+        return _record_page(crisis_id, person_id, problems(error)), 422
     except ConflictError as error:
         return _record_page(crisis_id, person_id, {"": error.message}), 409
     flash("Your assessment stands beside what the person said.")
@@ -74,7 +74,7 @@ def note_person(crisis_id: UUID, person_id: UUID) -> ResponseReturnValue:
     try:
         assessments.add_note(crisis_id, person_id, g.officer.id, NoteSchema().load(request.form.to_dict())["note"])
     except ValidationError as error:
-        return _record_page(crisis_id, person_id, {"line": first_messages(error)["note"]}), 422
+        return _record_page(crisis_id, person_id, {"line": problems(error)["note"]}), 422
     flash("The note is in the timeline.")
     return redirect(url_for("officer.person", crisis_id=crisis_id, person_id=person_id), 303)
 

@@ -15,8 +15,7 @@ from consular.errors import ConflictError, InvalidInputError
 from consular.locales import LANGUAGE_NAMES
 from consular.queries import board, requests
 from consular.queries.requests import KINDS, Cursor, QueueRow, RequestKind
-from consular.schemas.audience import first_messages
-from consular.schemas.request import NOTHING, ClosingSchema, ReadingSchema
+from consular.schemas.request import NOTHING, ClosingSchema, ReadingSchema, problems
 from consular.services import assessments, assistance
 from consular.web.officer import blueprint, wording
 
@@ -91,7 +90,7 @@ def _act(request_id: UUID, act: Callable[[], None], done: str) -> ResponseReturn
     try:
         act()
     except ValidationError as error:
-        return _page(request_id, first_messages(error)), 422
+        return _page(request_id, problems(error)), 422
     except InvalidInputError as error:
         return _page(request_id, error.fields), 422
     except ConflictError as error:
