@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from types import FrameType
 from typing import Any
@@ -20,11 +19,12 @@ class ConsularWorker(SimpleWorker):
     nothing."""
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Finish what is in flight, then stop; a second signal is not needed and not special."""
+        """Finish what is in flight, then stop."""
         runtime.stopping.set()
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         super().request_stop(signum, frame)
+
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        """A second signal changes nothing: breaking off would leave texts of which nobody knows whether they left."""
 
 
 def main(arguments: list[str]) -> int:

@@ -63,15 +63,29 @@ RANK: dict[MessageState, int] = {
     MessageState.REFUSED: 0,
     MessageState.ACCEPTED: 1,
     MessageState.SENT: 2,
-    MessageState.UNDELIVERED: 3,
     MessageState.FAILED: 3,
-    MessageState.DELIVERED: 4,
-    MessageState.READ: 5,
+    MessageState.UNDELIVERED: 4,
+    MessageState.DELIVERED: 5,
+    MessageState.READ: 6,
 }
-"""A receipt moves a message only to a higher rank. Rank 0 is all we know by ourselves: any receipt proves more than that."""
+"""A receipt moves a message only to a higher rank. Rank 0 is all we know by ourselves: any receipt proves more than that.
 
-MAX_UNFINISHED_TRIES = 3
+No two states that a receipt can report share a rank, so that the order of receipts never matters.
+"""
+
+ACKNOWLEDGEMENT_PRIORITY = 4
+"""Receipts for replies come after every alert."""
+
+ALERT_PRIORITIES = {MessageClass.LIFE_SAFETY: 9, MessageClass.NORMAL: 5, MessageClass.SENSITIVE: 5}
+
+MOST_DEATHS = 3
 """A row whose worker died this often while it was claimed is held for an officer: it may be what kills them."""
+
+SUSPECT_DEATHS = MOST_DEATHS - 1
+"""From here on a row is claimed alone, so that innocent rows do not die with it a third time."""
+
+MOST_UNKNOWNS = 3
+"""A text whose fate was unknown this often is not sent again without an officer."""
 
 FIRST_CALLBACK_GRACE = timedelta(seconds=60)
 """Two empty list answers must be this far apart before a text counts as not found."""
@@ -105,7 +119,7 @@ class AfterSend:
 
 
 def after_send(result: SmsResult, tries: int, jitter: float) -> AfterSend:
-    """The row's state after one request. jitter: 0..1. tries: how often this row was claimed before.
+    """The row's state after one request. jitter: 0..1. tries: how often this row was claimed.
 
     A refusal of the whole country or account is not this row's fault: it waits while the line is stopped.
     """
@@ -124,17 +138,22 @@ def after_send(result: SmsResult, tries: int, jitter: float) -> AfterSend:
 
 
 def after_not_found(
-    message_class: MessageClass, now: datetime, sending_at: datetime, not_found_at: datetime | None, validity: timedelta
+    message_class: MessageClass,
+    now: datetime,
+    sending_at: datetime,
+    not_found_at: datetime | None,
+    validity: timedelta,
+    unknowns: int = 1,
 ) -> MessageState | None:
     """What to do with an `unknown` text that the gateway's list did not show just now; None: ask again later.
 
-    not_found_at: the first such answer. life_safety: sent again after two empty answers FIRST_CALLBACK_GRACE apart (declared as a
+    not_found_at: the first such answer. unknowns: how many attempts at this text ended so. life_safety: sent again after two empty answers FIRST_CALLBACK_GRACE apart (declared as a
     possible duplicate). normal: only when its validity is over, so that it cannot arrive twice. sensitive: an officer decides.
     """
     if not_found_at is None or now - not_found_at < FIRST_CALLBACK_GRACE:
         return None
+    if message_class is MessageClass.SENSITIVE or unknowns >= MOST_UNKNOWNS:
+        return MessageState.HELD
     if message_class is MessageClass.LIFE_SAFETY:
         return MessageState.QUEUED
-    if message_class is MessageClass.SENSITIVE:
-        return MessageState.HELD
     return MessageState.QUEUED if now > sending_at + validity + VALIDITY_MARGIN else None

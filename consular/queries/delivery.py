@@ -15,6 +15,7 @@ _CLAIM = text("""
 with picked as (
     select id from messages
     where state = 'queued' and gateway = :gateway and not_before <= now() and expires_at > now()
+      and (event_id is null or event_id not in (select e.id from alert_events e where e.stopped_at is not null))
       and not exists (select 1 from country_pauses p where p.gateway = messages.gateway and p.country = messages.country
                       and p.paused_until > now())
     order by priority desc, not_before, id limit :limit for update skip locked
@@ -24,7 +25,7 @@ with picked as (
         attempt_id = (lpad(to_hex(m.id), 16, '0') || substr(replace(gen_random_uuid()::text, '-', ''), 17))::uuid
     from picked where m.id = picked.id
     returning m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.country, m.tries,
-        m.priority, m.expires_at
+        m.deaths, m.priority, m.expires_at
 )
 select claimed.*, c.value_sealed, i.sender_sealed from claimed
 left join contact_points c on c.id = claimed.contact_point_id
@@ -32,20 +33,44 @@ left join inbound_messages i on i.id = claimed.inbound_id
 order by claimed.priority desc, claimed.id
 """)
 
-_MARK = text("""
+_MINE = """
+with mine as (
+    select m.id, m.state, m.event_id, m.endpoint_index, m.expires_at
+    from messages m join unnest(cast(:ids as bigint[]), cast(:attempts as uuid[])) as b (id, attempt_id) on m.id = b.id
+    where m.attempt_id = b.attempt_id and m.state = 'claimed' and m.lease_until > now()
+    order by m.id for update of m
+)
+"""
+_IS_STOPPED = "exists (select 1 from alert_events e where e.id = mine.event_id and e.stopped_at is not null)"
+_IS_OPTED_OUT = "exists (select 1 from opt_outs o where o.value_index = mine.endpoint_index and o.ended_at is null)"
+
+_MARK = text(f"""
+{_MINE}
 update messages m set state = 'sending', sending_at = clock_timestamp(), not_found_at = null,
     lease_until = now() + :lease * interval '1 second', updated_at = now()
-from unnest(cast(:ids as bigint[]), cast(:attempts as uuid[])) as b (id, attempt_id)
-where m.id = b.id and m.attempt_id = b.attempt_id and m.state = 'claimed' and m.lease_until > now() and m.expires_at > now()
-  and (m.event_id is null or exists (select 1 from alert_events e where e.id = m.event_id and e.stopped_at is null))
-  and not exists (select 1 from opt_outs o where o.value_index = m.endpoint_index and o.ended_at is null)
+from mine where m.id = mine.id and mine.expires_at > now() and not {_IS_STOPPED} and not {_IS_OPTED_OUT}
 returning m.id
-""")
+""")  # noqa: S608 - the inserted parts are constants of this module
+
+_DROP = text(f"""
+{_MINE}
+update messages m set state = case when mine.expires_at <= now() then 'expired' else 'cancelled' end,
+    failure_reason = case when {_IS_OPTED_OUT} then 'opted_out' when mine.expires_at <= now() then 'expired' end,
+    lease_until = null, updated_at = now()
+from mine where m.id = mine.id and (mine.expires_at <= now() or {_IS_STOPPED} or {_IS_OPTED_OUT})
+returning m.id, m.event_id, mine.state as before, m.state as after
+""")  # noqa: S608
 
 _PACE = text("""
-update senders set next_free_at = greatest(next_free_at, now()) + :seconds * interval '1 second'
-where gateway = :gateway
-returning extract(epoch from next_free_at - clock_timestamp()) - :seconds as starts_in
+with line as (
+    select gateway, greatest(next_free_at, coalesce(paused_until, now()), now()) as starts_at from senders
+    where gateway = :gateway for update
+)
+update senders s
+set next_free_at = case when starts_at > now() + :longest * interval '1 second' then s.next_free_at
+                        else starts_at + :seconds * interval '1 second' end
+from line where s.gateway = line.gateway
+returning extract(epoch from starts_at - clock_timestamp()) as starts_in, starts_at <= now() + :longest * interval '1 second'
 """)
 
 _RECORD = text("""
@@ -69,17 +94,20 @@ update messages m set
     provider_message_id = coalesce(r.provider_id, m.provider_message_id),
     error_code = r.error, failure_reason = r.reason, lease_until = null, updated_at = now(),
     accepted_at = case when r.state = 'accepted' then now() else m.accepted_at end,
-    not_before = case when r.state in ('queued', 'unknown') then now() + r.wait * interval '1 second' else m.not_before end,
-    tries = case when r.state = 'queued' then 0 else m.tries end
+    not_before = case when r.state in ('queued', 'unknown') then now() + r.wait * interval '1 second' else m.not_before end
 from r join before on before.id = r.id left join alert_events e on e.id = before.event_id
 where m.id = r.id and m.attempt_id = r.attempt_id
-  and (m.state = 'sending' or (m.state = 'unknown' and r.state = 'accepted'))
+  and (m.state = 'sending' or (m.state in ('unknown', 'queued', 'held') and r.state = 'accepted'))
 returning m.id, m.event_id, before.state as before, m.state as after
 """)
 
 _RELEASE = text("""
-update messages set state = 'queued', lease_until = null, tries = greatest(tries - 1, 0), updated_at = now()
-where id = any(:ids) and worker = :worker and state = 'claimed'
+with mine as (
+    select id from messages where id = any(:ids) and worker = :worker and state = 'claimed' order by id for update
+)
+update messages m set state = 'queued', lease_until = null, tries = greatest(tries - 1, 0), updated_at = now(),
+    not_before = greatest(not_before, now() + :seconds * interval '1 second'), error_code = coalesce(:error, error_code)
+from mine where m.id = mine.id
 """)
 
 
@@ -113,9 +141,19 @@ def mark_sending(session: AnySession, rows: Sequence[tuple[int, UUID]], lease_se
     return set(session.execute(_MARK, values).scalars())
 
 
-def reserve_slot(session: AnySession, gateway: str, seconds: float) -> float:
-    """Reserve `seconds` of the sender's time after everybody else's; how many seconds from now the slot starts (<= 0: now)."""
-    return float(session.execute(_PACE, {"gateway": gateway, "seconds": seconds}).scalar_one())
+def drop(session: AnySession, rows: Sequence[tuple[int, UUID]]) -> Sequence[Row[tuple[object, ...]]]:
+    """End claimed rows that must not be sent any more (stopped, expired, opted out); rows as note_changes takes them."""
+    return session.execute(_DROP, {"ids": [row[0] for row in rows], "attempts": [row[1] for row in rows]}).all()
+
+
+def reserve_slot(session: AnySession, gateway: str, seconds: float, longest_wait: float) -> float | None:
+    """Reserve `seconds` of the sender's time after everybody else's and after a pause; in how many seconds it starts.
+
+    None, and nothing is reserved, when that is more than `longest_wait` seconds away.
+    """
+    values = {"gateway": gateway, "seconds": seconds, "longest": longest_wait}
+    starts_in, is_reserved = session.execute(_PACE, values).one()
+    return max(0.0, float(starts_in)) if is_reserved else None
 
 
 def record(
@@ -139,9 +177,11 @@ def record(
     return session.execute(_RECORD, values).all()
 
 
-def release(session: AnySession, worker: str, ids: Sequence[int]) -> None:
-    """Give claimed but unmarked rows back to the queue (end of a drain, clean stop)."""
-    session.execute(_RELEASE, {"ids": list(ids), "worker": worker})
+def release(
+    session: AnySession, worker: str, ids: Sequence[int], seconds: float = 0.0, error: str | None = None
+) -> None:
+    """Give claimed but unmarked rows back to the queue, to be claimed again after `seconds`."""
+    session.execute(_RELEASE, {"ids": list(ids), "worker": worker, "seconds": seconds, "error": error})
 
 
 def pause_country(session: AnySession, gateway: str, country: str, error_code: str, seconds: float) -> None:
@@ -158,7 +198,7 @@ def pause_country(session: AnySession, gateway: str, country: str, error_code: s
 
 
 def pause_sender(session: AnySession, gateway: str, seconds: float, reason: str) -> None:
-    """Stop the whole line for a while: the account is refused or throttled."""
+    """Stop the whole line of every worker for a while: the account is refused or throttled."""
     session.execute(
         text("""
         update senders set pause_reason = :reason,

@@ -31,7 +31,7 @@ _MESSAGES = """
 insert into messages (kind, event_id, crisis_id, channel, contact_point_id, endpoint_index, country, language, gateway,
                       priority, state, not_before, expires_at)
 select distinct on (value_index) 'alert', :event_id, :crisis_id, 'sms', contact_point_id, value_index, country, language,
-       :gateway, :priority, 'queued', :now, :expires_at
+       :gateway, :priority, 'queued', now(), :expires_at
 from selected where exclusion is null order by value_index, contact_point_id
 on conflict do nothing
 """
@@ -68,7 +68,7 @@ class FanOutCount:
 def insert_rows(session: AnySession, people: Select[Any], values: dict[str, Any]) -> FanOutCount:
     """Insert every row of the event `values["event_id"]` for the people that `people` selects (one column: person id).
 
-    values: event_id, crisis_id, gateway, priority, now, expires_at. Safe to repeat: existing rows stay as they are.
+    values: event_id, crisis_id, gateway, priority, expires_at. Safe to repeat: existing rows stay as they are.
     """
     compiled = people.compile(dialect=postgresql.dialect(paramstyle="named"), compile_kwargs={"literal_binds": False})  # type: ignore[no-untyped-call]
     session.execute(text("set local work_mem = '128MB'"))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
+
+from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY
 
 AnySession = Session | scoped_session[Session]
 
@@ -21,11 +23,18 @@ on conflict (gateway, provider_message_id) do nothing returning id
 
 _TAKE = text("""
 select id, gateway, sender_sealed, sender_index, body_sealed, received_at, tries from inbound_messages
-where processed_at is null and tries < :most_tries order by received_at limit :limit for update skip locked
+where processed_at is null and (tries = 0) = :is_fresh order by received_at limit :limit for update skip locked
+""")
+
+_COUNT_TRY = text("""
+update inbound_messages i set tries = i.tries + 1,
+    processed_at = case when i.tries + 1 >= :most_tries then now() end, kind = case when i.tries + 1 >= :most_tries then :kind end
+from (select id from inbound_messages where id = any(:ids) and processed_at is null order by id for update) mine
+where i.id = mine.id returning i.id, i.received_at, i.processed_at
 """)
 
 _PEOPLE = text("""
-select distinct c.value_index, c.person_id, c.country, p.language,
+select distinct c.value_index, c.person_id, c.country, c.unusable_since, p.language,
     coalesce((select r.people_count from registrations r where r.person_id = c.person_id order by r.created_at desc limit 1), 1)
         as heads
 from contact_points c join people p on p.id = c.person_id
@@ -52,7 +61,7 @@ where i.id = b.id
 _ACKNOWLEDGE = text("""
 insert into messages (kind, inbound_id, crisis_id, channel, endpoint_index, language, gateway, priority, state, not_before,
                       expires_at, template)
-select 'acknowledgement', a.inbound_id, a.crisis_id, 'sms', i.sender_index, a.language, i.gateway, 4, 'queued', now(),
+select 'acknowledgement', a.inbound_id, a.crisis_id, 'sms', i.sender_index, a.language, i.gateway, :priority, 'queued', now(),
        now() + interval '1 hour', a.template
 from unnest(cast(:ids as uuid[]), cast(:crises as uuid[]), cast(:languages as text[]), cast(:templates as text[]))
     as a (inbound_id, crisis_id, language, template)
@@ -68,18 +77,20 @@ def store(session: AnySession, row: dict[str, Any]) -> bool:
     return session.execute(_STORE, row).scalar() is not None
 
 
-def take(session: AnySession, limit: int, most_tries: int) -> Sequence[Row[Any]]:
-    """Lock the oldest unprocessed texts that nobody else works on."""
-    return session.execute(_TAKE, {"limit": limit, "most_tries": most_tries}).all()
+def take(session: AnySession, limit: int) -> Sequence[Row[Any]]:
+    """Lock the oldest unprocessed texts that nobody else works on; one that failed before is taken alone, after the others."""
+    fresh = session.execute(_TAKE, {"limit": limit, "is_fresh": True}).all()
+    return fresh or session.execute(_TAKE, {"limit": 1, "is_fresh": False}).all()
 
 
-def count_try(session: AnySession, inbound_id: UUID) -> None:
-    """Note that processing this text failed once more."""
-    session.execute(text("update inbound_messages set tries = tries + 1 where id = :id"), {"id": inbound_id})
+def count_try(session: AnySession, ids: Sequence[UUID], most_tries: int, kind: str) -> Sequence[Row[Any]]:
+    """Note that these texts could not be processed; those given up now (id, received_at) are finished as `kind`."""
+    values = {"ids": list(ids), "most_tries": most_tries, "kind": kind}
+    return [row for row in session.execute(_COUNT_TRY, values) if row.processed_at is not None]
 
 
 def people_behind(session: AnySession, indexes: Sequence[bytes]) -> Sequence[Row[Any]]:
-    """Everybody on record with one of these phones: (value_index, person_id, country, language, heads)."""
+    """Everybody on record with one of these phones: (value_index, person_id, country, unusable_since, language, heads)."""
     return session.execute(_PEOPLE, {"indexes": list(indexes)}).all()
 
 
@@ -103,35 +114,55 @@ def acknowledge(session: AnySession, rows: Sequence[tuple[UUID, UUID | None, str
         "languages": [row[2] for row in rows],
         "templates": [row[3] for row in rows],
         "most_an_hour": most_an_hour,
+        "priority": ACKNOWLEDGEMENT_PRIORITY,
     }
     return int(session.execute(_ACKNOWLEDGE, values).rowcount)  # type: ignore[attr-defined]
 
 
-def opt_out(session: AnySession, indexes: Sequence[bytes], at: datetime) -> None:
-    """No more texts to these phones."""
-    session.execute(
-        text("""
-        insert into opt_outs (value_index, opted_out_at) select distinct i, cast(:at as timestamptz) from unnest(cast(:indexes as bytea[])) as i
-        on conflict (value_index) do update set opted_out_at = excluded.opted_out_at, ended_at = null
-        """),
-        {"indexes": sorted(set(indexes)), "at": at},
+def opt_out(session: AnySession, stops: Mapping[bytes, datetime]) -> None:
+    """No more texts to these phones since then, unless they asked for texts again later. Any order of calls gives the same."""
+    _at_phones(
+        session,
+        """
+        insert into opt_outs (value_index, opted_out_at) select * from asked
+        on conflict (value_index) do update set opted_out_at = greatest(opt_outs.opted_out_at, excluded.opted_out_at), ended_at = null
+        where opt_outs.ended_at is null or opt_outs.ended_at < excluded.opted_out_at
+        """,
+        stops,
     )
 
 
-def opt_in(session: AnySession, indexes: Sequence[bytes], at: datetime) -> None:
-    """Texts again to these phones."""
-    session.execute(
-        text("update opt_outs set ended_at = :at where value_index = any(:indexes) and ended_at is null"),
-        {"indexes": list(indexes), "at": at},
+def opt_in(session: AnySession, starts: Mapping[bytes, datetime]) -> None:
+    """Texts again to these phones, unless they asked for none later. Any order of calls gives the same."""
+    _at_phones(
+        session,
+        """
+        insert into opt_outs (value_index, opted_out_at, ended_at) select value_index, at, at from asked
+        on conflict (value_index) do update set ended_at = greatest(opt_outs.ended_at, excluded.ended_at)
+        where opt_outs.opted_out_at <= excluded.ended_at
+        """,
+        starts,
     )
 
 
-def freeze_phone(session: AnySession, indexes: Sequence[bytes], at: datetime) -> None:
-    """The phone belongs to somebody else now: nothing more is sent there until an officer has looked."""
-    session.execute(
-        text("""
-        update contact_points set unusable_since = :at, unusable_reason = 'wrong_person'
-        where value_index = any(:indexes) and channel = 'sms' and unusable_since is null
-        """),
-        {"indexes": list(indexes), "at": at},
+def freeze_phones(session: AnySession, wrong: Mapping[bytes, datetime]) -> None:
+    """These phones belong to somebody else now: nothing more is sent there until an officer has looked."""
+    _at_phones(
+        session,
+        """
+        update contact_points c set unusable_since = mine.at, unusable_reason = 'wrong_person'
+        from (select c.id, asked.at from contact_points c join asked using (value_index)
+              where c.channel = 'sms' and c.unusable_since is null order by c.id for update of c) mine
+        where c.id = mine.id
+        """,
+        wrong,
     )
+
+
+def _at_phones(session: AnySession, statement: str, moments: Mapping[bytes, datetime]) -> None:
+    if moments:
+        asked = """with asked as (select * from unnest(cast(:indexes as bytea[]), cast(:moments as timestamptz[]))
+            as a (value_index, at) order by value_index) """
+        indexes = sorted(moments)
+        values = {"indexes": indexes, "moments": [moments[index] for index in indexes]}
+        session.execute(text(asked + statement), values)

@@ -38,7 +38,7 @@ with r as (
 )
 update messages m set state = r.state, updated_at = now(), lease_until = null,
     provider_message_id = coalesce(m.provider_message_id, r.provider_id),
-    error_code = coalesce(r.error, m.error_code), failure_reason = r.reason,
+    error_code = r.error, failure_reason = r.reason,
     accepted_at = coalesce(m.accepted_at, r.received_at),
     delivered_at = case when r.state in ('delivered', 'read') then coalesce(m.delivered_at, r.received_at) else m.delivered_at end,
     possible_duplicate = m.possible_duplicate
@@ -89,9 +89,13 @@ def find_numbers(session: AnySession, gateway: str, provider_ids: Sequence[str])
     return {str(row[0]): int(row[1]) for row in rows}
 
 
-def existing(session: AnySession, numbers: Sequence[int]) -> set[int]:
-    """Which of these message numbers exist."""
-    return set(session.execute(text("select id from messages where id = any(:ids)"), {"ids": list(numbers)}).scalars())
+def existing(session: AnySession, gateway: str, numbers: Sequence[int]) -> set[int]:
+    """Which of these message numbers exist at that gateway."""
+    found = session.execute(
+        text("select id from messages where id = any(:ids) and gateway = :gateway"),
+        {"ids": list(numbers), "gateway": gateway},
+    )
+    return set(found.scalars())
 
 
 def apply(session: AnySession, reports: Sequence[Report]) -> Sequence[Row[Any]]:

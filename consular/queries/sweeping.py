@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
 
-from consular.domain.delivery import MAX_UNFINISHED_TRIES
+from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, MOST_DEATHS
 from consular.extensions import db
 
 AnySession = Session | scoped_session[Session]
@@ -18,11 +17,11 @@ _LOCK = 7_206_912
 
 _CLAIMED = text("""
 with lost as (
-    select id, state, event_id, tries from messages where state = 'claimed' and lease_until < now()
+    select id, state, event_id, deaths from messages where state = 'claimed' and lease_until < now()
     order by id limit :limit for update skip locked
 )
-update messages m set state = case when lost.tries >= :most then 'held' else 'queued' end, lease_until = null, updated_at = now(),
-    error_code = case when lost.tries >= :most then 'worker_died' else m.error_code end
+update messages m set state = case when lost.deaths + 1 >= :most then 'held' else 'queued' end, deaths = lost.deaths + 1,
+    lease_until = null, updated_at = now(), error_code = 'worker_died'
 from lost where m.id = lost.id returning m.id, m.event_id, lost.state as before, m.state as after
 """)
 
@@ -38,32 +37,44 @@ update messages m set state = 'unknown', lease_until = null, not_before = now(),
 from lost where m.id = lost.id returning m.id, m.event_id, lost.state as before, m.state as after
 """)
 
-_EXPIRED = text("""
-with late as (
-    select m.id, m.state, m.event_id from messages m left join alert_events e on e.id = m.event_id
-    where m.state = 'queued' and (m.expires_at <= now() or e.stopped_at is not null)
-    order by m.id limit :limit for update of m skip locked
+_END = text("""
+with over as (
+    select e.id, e.stopped_at from alert_events e join counters c on c.scope_id = e.id and c.key = 'message:queued'
+    where c.value > 0 and (e.stopped_at is not null or e.expires_at <= now())
+), late as (
+    select m.id, m.state, m.event_id, over.stopped_at from messages m join over on over.id = m.event_id
+    where m.state = 'queued' order by m.id limit :limit for update of m skip locked
 )
-update messages m set state = case when m.expires_at <= now() then 'expired' else 'cancelled' end, updated_at = now()
+update messages m set state = case when late.stopped_at is null then 'expired' else 'cancelled' end, updated_at = now()
 from late where m.id = late.id returning m.id, m.event_id, late.state as before, m.state as after
+""")
+
+_END_RECEIPTS = text("""
+update messages set state = 'expired', updated_at = now() where id in (
+    select id from messages where state = 'queued' and gateway in ('actual', 'exercise') and priority = :priority
+        and event_id is null and expires_at <= now() order by id limit :limit for update skip locked)
 """)
 
 _UNKNOWN = text("""
 select m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.sending_at, m.not_found_at,
-    m.expires_at, c.value_sealed, i.sender_sealed
+    m.expires_at, c.value_sealed, i.sender_sealed,
+    (select count(*) from message_attempts a where a.message_id = m.id and a.outcome = 'unknown') as unknowns
 from messages m left join contact_points c on c.id = m.contact_point_id left join inbound_messages i on i.id = m.inbound_id
 where m.state = 'unknown' and m.gateway = :gateway and m.not_before <= now() order by m.not_before limit :limit
 """)
 
 _SETTLE = text("""
 with before as (
-    select id, state from messages where id = :id and attempt_id = :attempt and state = 'unknown' for update
+    select m.id, m.state, m.expires_at, e.stopped_at from messages m left join alert_events e on e.id = m.event_id
+    where m.id = :id and m.attempt_id = :attempt and m.state = 'unknown' for update of m
 )
-update messages m set state = :state, updated_at = now(), not_found_at = :not_found_at,
+update messages m set updated_at = now(), not_found_at = :not_found_at,
+    state = case when :state = 'queued' and before.stopped_at is not null then 'cancelled'
+                 when :state = 'queued' and before.expires_at <= now() then 'expired' else :state end,
     provider_message_id = coalesce(:provider_id, m.provider_message_id),
     accepted_at = case when :state = 'accepted' then coalesce(m.accepted_at, m.sending_at) else m.accepted_at end,
     not_before = now() + :wait * interval '1 second',
-    possible_duplicate = m.possible_duplicate or :is_duplicate
+    possible_duplicate = m.possible_duplicate or (:state = 'queued' and before.stopped_at is null and before.expires_at > now())
 from before where m.id = before.id returning m.id, m.event_id, before.state as before, m.state as after
 """)
 
@@ -73,7 +84,7 @@ select
     exists (select 1 from messages where state = 'queued' and gateway = 'exercise' and not_before <= now()) as exercise,
     exists (select 1 from messages where state = 'unknown' and gateway = 'actual' and not_before <= now()) as delivery_unknown,
     exists (select 1 from messages where state = 'unknown' and gateway = 'exercise' and not_before <= now()) as exercise_unknown,
-    exists (select 1 from inbound_messages where processed_at is null and tries < 3) as inbound,
+    exists (select 1 from inbound_messages where processed_at is null) as inbound,
     exists (select 1 from receipt_events where processed_at is null) as receipts,
     exists (select 1 from social_posts where state in ('queued', 'sending', 'unknown') and not_before <= now()) as social
 """)
@@ -86,13 +97,18 @@ def try_lock(session: AnySession) -> bool:
 
 def lapse(session: AnySession, limit: int) -> list[Row[Any]]:
     """Give up leases that are over: claimed rows go back, `sending` rows become `unknown`. Changed rows as note_changes takes them."""
-    claimed = session.execute(_CLAIMED, {"limit": limit, "most": MAX_UNFINISHED_TRIES}).all()
+    claimed = session.execute(_CLAIMED, {"limit": limit, "most": MOST_DEATHS}).all()
     return [*claimed, *session.execute(_SENDING, {"limit": limit}).all()]
 
 
-def expire(session: AnySession, limit: int) -> Sequence[Row[Any]]:
-    """Take queued rows out whose alert is over or stopped."""
-    return session.execute(_EXPIRED, {"limit": limit}).all()
+def end(session: AnySession, limit: int) -> Sequence[Row[Any]]:
+    """Take queued rows out whose alert is over or stopped, found by the events' counters; at most `limit`."""
+    return session.execute(_END, {"limit": limit}).all()
+
+
+def end_receipts(session: AnySession, limit: int) -> None:
+    """Take queued receipts for replies out that come too late to be of use."""
+    session.execute(_END_RECEIPTS, {"limit": limit, "priority": ACKNOWLEDGEMENT_PRIORITY})
 
 
 def unknowns(gateway: str, limit: int) -> Sequence[Row[Any]]:
@@ -108,11 +124,10 @@ def settle(
     wait: float = 0.0,
     not_found_at: datetime | None = None,
     provider_id: str | None = None,
-    is_duplicate: bool = False,
 ) -> Sequence[Row[Any]]:
-    """Move one `unknown` row of the same attempt; nothing when a receipt was faster."""
+    """Move one `unknown` row of the same attempt; nothing when a receipt was faster. A resend is a possible duplicate."""
     values = {"id": row.id, "attempt": row.attempt_id, "state": state, "wait": wait, "not_found_at": not_found_at}
-    return session.execute(_SETTLE, {**values, "provider_id": provider_id, "is_duplicate": is_duplicate}).all()
+    return session.execute(_SETTLE, {**values, "provider_id": provider_id}).all()
 
 
 def pending() -> dict[str, bool]:
@@ -125,11 +140,3 @@ def database_now(session: AnySession) -> datetime:
     now: datetime = session.execute(text("select now()")).scalar_one()
     return now
 
-
-def known_attempts(provider_ids: Sequence[str]) -> dict[str, UUID]:
-    """Attempts that already own one of these gateway ids."""
-    rows = db.session.execute(
-        text("select provider_message_id, attempt_id from messages where provider_message_id = any(:ids)"),
-        {"ids": list(provider_ids)},
-    )
-    return {str(row[0]): row[1] for row in rows}

@@ -53,7 +53,7 @@ def answer_by_link(number: int, stated: Stated, count: int | None, note: str | N
 
     The note is read like a text: a call for help in it beats the button, and every note is for a human to read.
     """
-    text_key = f"link:{answer_key}"[:96]
+    text_key = f"link:{answer_key}"[:64]
     with unit_of_work() as session:
         row = answers.question(number)
         if row is None or row.closed_at is not None:

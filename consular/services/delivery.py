@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 import structlog
 from sqlalchemy import Row
+from sqlalchemy.exc import OperationalError
 
-from consular.domain.delivery import MessageState, after_send, counted_as, message_number
-from consular.domain.ports import RefusalScope, SendOutcome, SmsGateway, SmsRequest, SmsResult
-from consular.domain.segmentation import segment
-from consular.extensions import cipher
-from consular.queries import counters, delivery, reach
-from consular.queries.delivery import OutcomeRow
+from consular.domain.delivery import SUSPECT_DEATHS
+from consular.domain.ports import SmsGateway, SmsRequest
+from consular.queries import delivery
 from consular.security.fields import KeyUnavailableError
+from consular.services.preparing import Prepared, Preparer
+from consular.services.recording import Recorder, note_changes
 from consular.services.texts import TextBook
 from consular.services.transactions import unit_of_work
 
+__all__ = ["Drain", "Pace", "drain", "note_changes"]
+
 log = structlog.get_logger(__name__)
 
-_RECORD_AT = 250
-_RECORD_AFTER_SECONDS = 0.15
-_ACCOUNT_PAUSE_SECONDS = 60.0
-_COUNTRY_PAUSE_SECONDS = 300.0
+_TICK = 0.005
+_LONGEST_POLL = 0.05
+_LOOK_AGAIN_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 5.0
+_UNPROVEN = 20
+"""Requests in flight until the gateway has taken one: a refused account or country must not burn a whole batch."""
+_UNREADABLE_WAIT_SECONDS = 600.0
+_DATABASE_WAIT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How one sender may be used. rate: parts per second. Claims and marks are kept small enough for a stop within 5 s."""
+    """How one sender may be used. rate: parts per second, over all workers. Small claims and marks keep a stop within 5 s."""
 
     rate: float
     lease_seconds: float
@@ -47,19 +51,16 @@ class Pace:
 
     @property
     def claim_limit(self) -> int:
-        """Rows claimed at once: at most five seconds of the sender's time."""
-        return max(1, min(self.claim_size, int(self.rate * 5)))
-
-
-@dataclass(slots=True)
-class _Prepared:
-    row: Row[tuple[object, ...]]
-    request: SmsRequest
-    parts: int
+        """Rows claimed at once: at most two seconds of the sender's time."""
+        return max(1, min(self.claim_size, int(self.rate * 2)))
 
 
 class Drain:
-    """One worker's work on one gateway until nothing is left, `seconds` are over, or `should_stop()` is true."""
+    """One worker's work on one gateway until nothing is left, `seconds` are over, or `should_stop()` is true.
+
+    A row is marked `sending` only when its place in the sender's pace has come and a connection is free for it, so what is marked
+    leaves at once: that is what makes a stop effective within seconds.
+    """
 
     def __init__(self, gateway: SmsGateway, book: TextBook, pace: Pace, worker: str, should_stop: Callable[[], bool]) -> None:
         self._gateway = gateway
@@ -67,195 +68,145 @@ class Drain:
         self._pace = pace
         self._worker = worker
         self._should_stop = should_stop
+        self._preparer = Preparer(book, gateway.name)
+        self._recorder = Recorder(gateway.name, worker)
         self._claimed: deque[Row[tuple[object, ...]]] = deque()
+        self._batch: list[Prepared] = []
+        self._batch_at = 0.0
         self._due: deque[tuple[float, SmsRequest]] = deque()
-        self._sending: dict[UUID, Row[tuple[object, ...]]] = {}
-        self._results: list[SmsResult] = []
-        self._first_result_at = 0.0
-        self._is_empty = False
-        self._slot_until = 0.0
+        self._claim_again_at = 0.0
+        self._is_wary = False
+        self._is_paused = False
         self._idle = threading.Event()
-        self._parts: dict[tuple[object, str, int], int] = {}
-        self.sent = 0
 
     def run(self, seconds: float) -> int:
         """Work; the number of requests whose outcome was recorded. Nothing claimed stays claimed, nothing sent is unrecorded."""
         ends_at = time.monotonic() + seconds
-        if self._is_paused():
-            return 0
+        with unit_of_work() as session:
+            if delivery.open_line(session, self._gateway.name) > 0:
+                return 0
         try:
-            while self._step(is_over=time.monotonic() >= ends_at or self._should_stop()):
+            while self._step(is_over=self._is_paused or time.monotonic() >= ends_at or self._should_stop()):
                 pass
         finally:
             self._finish()
-        return self.sent
-
-    def _is_paused(self) -> bool:
-        with unit_of_work() as session:
-            return delivery.open_line(session, self._gateway.name) > 0
+        return self._recorder.recorded
 
     def _step(self, *, is_over: bool) -> bool:
-        has_room = len(self._sending) + self._pace.mark_limit <= max(self._gateway.concurrency, self._pace.mark_limit)
-        is_ahead = self._slot_until - time.monotonic() > 0.5
-        if not is_over and has_room and not is_ahead and not self._is_empty:
-            self._mark_some()
+        if not is_over:
+            if not self._batch:
+                self._take_batch()
+            if self._batch and not self._is_paused and time.monotonic() >= self._batch_at - _TICK:
+                self._hand_over()
         self._submit_due()
-        self._wait_for_results()
-        if self._is_time_to_record():
-            self._record()
-        return bool(self._sending or self._results or (not is_over and not self._is_empty))
+        self._wait()
+        if self._recorder.is_due():
+            self._recorder.record()
+        has_rows = bool(self._batch or self._claimed) or self._claim_again_at == 0.0
+        return self._recorder.is_waiting or (not is_over and has_rows)
 
-    def _wait_for_results(self) -> None:
-        wait = min(0.05, max(0.0, self._due[0][0] - time.monotonic())) if self._due else 0.05
-        if self._gateway.in_flight:
-            self._take_results(self._gateway.poll(wait))
-        elif self._sending:
-            self._idle.wait(wait)
+    def _free(self) -> int:
+        used = self._gateway.in_flight + len(self._due)
+        allowed = self._gateway.concurrency if self._recorder.is_proven else min(self._gateway.concurrency, _UNPROVEN)
+        return allowed - used
 
-    def _take_results(self, results: Sequence[SmsResult]) -> None:
-        if results and not self._results:
-            self._first_result_at = time.monotonic()
-        self._results.extend(results)
-
-    def _is_time_to_record(self) -> bool:
-        if not self._results:
-            return False
-        is_old = time.monotonic() - self._first_result_at >= _RECORD_AFTER_SECONDS
-        return len(self._results) >= _RECORD_AT or is_old or len(self._results) == len(self._sending)
-
-    def _mark_some(self) -> None:
-        if not self._claimed:
+    def _take_batch(self) -> None:
+        size = min(self._pace.mark_limit, self._free())
+        if size < max(1, min(self._pace.mark_limit, self._gateway.concurrency) // 2) and self._recorder.is_waiting:
+            return
+        if not self._claimed and time.monotonic() >= self._claim_again_at:
             self._claim()
-        rows = [self._claimed.popleft() for _ in range(min(self._pace.mark_limit, len(self._claimed)))]
-        prepared = [item for item in map(self._prepare, rows) if item is not None]
-        if not prepared:
+        while self._claimed and len(self._batch) < size:
+            self._prepare_next()
+        if not self._batch:
             return
         with unit_of_work() as session:
-            pairs = [(item.row.id, item.row.attempt_id) for item in prepared]
-            marked = delivery.mark_sending(session, pairs, self._pace.lease_seconds)
-            going = [item for item in prepared if item.row.id in marked]
-            seconds = sum(item.parts for item in going) / self._pace.rate
-            starts_in = delivery.reserve_slot(session, self._gateway.name, seconds) if going else 0.0
-        self._schedule(going, time.monotonic() + max(0.0, starts_in))
-
-    def _schedule(self, going: Sequence[_Prepared], at: float) -> None:
-        for item in going:
-            self._sending[item.request.attempt_id] = item.row
-            self._due.append((at, item.request))
-            at += item.parts / self._pace.rate
-        self._slot_until = at
+            seconds = sum(item.parts for item in self._batch) / self._pace.rate
+            starts_in = delivery.reserve_slot(session, self._gateway.name, seconds, _LONGEST_WAIT_SECONDS)
+        self._is_paused = starts_in is None
+        self._batch_at = time.monotonic() + (starts_in or 0.0)
 
     def _claim(self) -> None:
+        limit = 1 if self._is_wary else self._pace.claim_limit
         with unit_of_work() as session:
-            rows = delivery.claim(session, self._gateway.name, self._worker, self._pace.claim_limit, self._pace.lease_seconds)
-        self._claimed.extend(rows)
-        self._is_empty = not rows
+            rows = delivery.claim(session, self._gateway.name, self._worker, limit, self._pace.lease_seconds)
+            calm = [row for row in rows if row.deaths < SUSPECT_DEATHS]
+            suspects = [row for row in rows if row.deaths >= SUSPECT_DEATHS]
+            left = suspects if calm else suspects[1:]
+            if left:
+                delivery.release(session, self._worker, [row.id for row in left])
+            for event_id in {row.event_id for row in rows if row.event_id is not None}:
+                self._book.event(event_id)
+        self._claimed.extend(calm or suspects[:1])
+        self._is_wary = bool(suspects) and not calm
+        self._claim_again_at = 0.0 if rows else time.monotonic() + _LOOK_AGAIN_SECONDS
 
-    def _prepare(self, row: Row[tuple[object, ...]]) -> _Prepared | None:
-        body, validity = self._body(row)
-        if body is None:
-            self._give_up(row)
-            return None
-        key = (row.event_id, row.language, len(body))
-        if row.event_id is None or key not in self._parts:
-            self._parts[key] = segment(body).parts
-        to = self._address(row)
+    def _prepare_next(self) -> None:
+        row = self._claimed.popleft()
+        try:
+            prepared = self._preparer.prepare(row)
+        except KeyUnavailableError:
+            log.error("message_unreadable", gateway=self._gateway.name, message=row.id)
+            with unit_of_work() as session:
+                delivery.release(session, self._worker, [row.id], _UNREADABLE_WAIT_SECONDS, "unreadable")
+            return
+        if prepared is None:
+            with unit_of_work() as session:
+                delivery.cancel_claimed(session, row.id, row.attempt_id)
+            return
+        self._batch.append(prepared)
+
+    def _hand_over(self) -> None:
+        batch, self._batch = self._batch, []
+        pairs = [(item.number, item.attempt_id) for item in batch]
         lease_ends_at = time.monotonic() + self._pace.lease_seconds
-        return _Prepared(row, SmsRequest(row.attempt_id, to, body, validity, lease_ends_at), self._parts[key])
-
-    def _body(self, row: Row[tuple[object, ...]]) -> tuple[str | None, int]:
-        if row.event_id is not None:
-            return self._book.alert(row.event_id, row.language, row.id), self._book.event(row.event_id).validity_seconds
-        is_exercise = self._gateway.name == "exercise"
-        return self._book.acknowledgement(row.template, row.language, row.id, is_exercise=is_exercise), 3600
-
-    def _address(self, row: Row[tuple[object, ...]]) -> str:
-        if row.value_sealed is not None:
-            return cipher.open(row.value_sealed, "contact_points.value", row.contact_point_id)
-        return cipher.open(row.sender_sealed, "inbound_messages.sender", row.inbound_id)
-
-    def _give_up(self, row: Row[tuple[object, ...]]) -> None:
         with unit_of_work() as session:
-            delivery.cancel_claimed(session, row.id, row.attempt_id)
+            marked = delivery.mark_sending(session, pairs, self._pace.lease_seconds)
+            if len(marked) < len(pairs):
+                rest = [pair for pair in pairs if pair[0] not in marked]
+                note_changes(session, delivery.drop(session, rest))
+        at = max(time.monotonic(), self._batch_at)
+        for item in batch:
+            if item.number in marked:
+                self._recorder.handed_over[item.attempt_id] = item
+                self._due.append((at, item.request(lease_ends_at)))
+                at += item.parts / self._pace.rate
 
     def _submit_due(self) -> None:
-        now = time.monotonic()
+        now = time.monotonic() + _TICK
         while self._due and self._due[0][0] <= now:
             self._gateway.submit(self._due.popleft()[1])
 
-    def _record(self) -> None:
-        results, self._results = self._results, []
-        rows = [self._outcome(result) for result in results]
-        with unit_of_work() as session:
-            changed = delivery.record(session, self._gateway.name, self._worker, rows)
-            note_changes(session, changed)
-            self._pause_if_refused(session, results)
-        for result in results:
-            self._sending.pop(result.attempt_id, None)
-        self.sent += len(results)
-
-    def _outcome(self, result: SmsResult) -> OutcomeRow:
-        row = self._sending[result.attempt_id]
-        after = after_send(result, row.tries, random.random())
-        return OutcomeRow(
-            id=message_number(result.attempt_id),
-            attempt_id=result.attempt_id,
-            state=after.state.value,
-            outcome=result.outcome.value,
-            provider_id=result.provider_message_id,
-            error=result.error_code,
-            reason=result.failure_reason.value if result.failure_reason else None,
-            http_status=result.http_status,
-            latency=result.latency_seconds,
-            wait=after.retry_in_seconds,
-        )
-
-    def _pause_if_refused(self, session: delivery.AnySession, results: Sequence[SmsResult]) -> None:
-        for result in results:
-            if result.outcome is SendOutcome.NOT_SENT and result.retry_after_seconds:
-                delivery.pause_sender(session, self._gateway.name, min(result.retry_after_seconds, 5.0), "throttled")
-            if result.outcome is not SendOutcome.REFUSED:
-                continue
-            error = result.error_code or str(result.http_status)
-            if result.scope is RefusalScope.ACCOUNT:
-                delivery.pause_sender(session, self._gateway.name, _ACCOUNT_PAUSE_SECONDS, f"account_refused:{error}")
-                self._is_empty = True
-                log.error("account_refused", gateway=self._gateway.name, error=error)
-            elif result.scope is RefusalScope.COUNTRY:
-                country = self._sending[result.attempt_id].country or ""
-                delivery.pause_country(session, self._gateway.name, country, error, _COUNTRY_PAUSE_SECONDS)
-                log.error("country_refused", gateway=self._gateway.name, country=country, error=error)
+    def _wait(self) -> None:
+        moments = [at for at, _ in list(self._due)[:1]] + ([self._batch_at] if self._batch else [])
+        now = time.monotonic()
+        wait = min(_LONGEST_POLL, max(_TICK, min(moments) - now)) if moments else _LONGEST_POLL
+        if self._gateway.in_flight:
+            self._recorder.take(self._gateway.poll(wait))
+        elif self._due or self._batch:
+            self._idle.wait(wait)
 
     def _finish(self) -> None:
-        while self._sending and (self._due or self._gateway.in_flight or self._results):
+        rest = [item.number for item in self._batch] + [row.id for row in self._claimed]
+        self._batch.clear()
+        self._claimed.clear()
+        deadline = time.monotonic() + _DATABASE_WAIT_SECONDS
+        while self._due or self._gateway.in_flight:
             self._submit_due()
-            self._wait_for_results()
-            if self._results:
-                self._record()
-        if self._claimed:
-            with unit_of_work() as session:
-                delivery.release(session, self._worker, [row.id for row in self._claimed])
-            self._claimed.clear()
-
-
-def note_changes(session: delivery.AnySession, changed: Sequence[Row[tuple[object, ...]]]) -> None:
-    """Carry changed message states (id, event_id, before, after) to the people's reach and the event's counters."""
-    deltas: dict[tuple[UUID, str], int] = {}
-    for row in changed:
-        before, after = counted_as(MessageState(row.before)), counted_as(MessageState(row.after))
-        if row.event_id is None or before == after:
-            continue
-        deltas[row.event_id, f"message:{before}"] = deltas.get((row.event_id, f"message:{before}"), 0) - 1
-        deltas[row.event_id, f"message:{after}"] = deltas.get((row.event_id, f"message:{after}"), 0) + 1
-    if deltas:
-        reach.apply(session, [row.id for row in changed if row.event_id is not None])
-        counters.add(session, deltas)
+            self._wait()
+        while True:
+            try:
+                self._recorder.record()
+                if rest:
+                    with unit_of_work() as session:
+                        delivery.release(session, self._worker, rest)
+                return
+            except OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                self._idle.wait(0.5)
 
 
 def drain(gateway: SmsGateway, book: TextBook, pace: Pace, worker: str, seconds: float, should_stop: Callable[[], bool]) -> int:
     """Send what is queued for `gateway`; the number of outcomes recorded. Safe to run in any number of processes at once."""
-    try:
-        return Drain(gateway, book, pace, worker, should_stop).run(seconds)
-    except KeyUnavailableError:
-        log.error("keys_unavailable", gateway=gateway.name)
-        raise
+    return Drain(gateway, book, pace, worker, should_stop).run(seconds)

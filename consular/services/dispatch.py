@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session, scoped_session
 
-from consular.domain.alerts import MessageClass
 from consular.domain.audience import AudienceRule
-from consular.domain.delivery import MessageState, counted_as
+from consular.domain.cap import AlertStatus
+from consular.domain.delivery import ALERT_PRIORITIES, MessageState, counted_as
 from consular.models.alerts import AlertEvent
 from consular.queries import counters, fanout, reach
 from consular.queries.audience import select_people
@@ -19,21 +19,26 @@ from consular.queries.fanout import FanOutCount
 
 AnySession = Session | scoped_session[Session]
 
-PRIORITIES = {MessageClass.LIFE_SAFETY: 9, MessageClass.NORMAL: 5, MessageClass.SENSITIVE: 5}
+MOST_CANCELLED_AT_ONCE = 20_000
 
 
 def fan_out(session: AnySession, event: AlertEvent, rule: AudienceRule, gateway_name: str, now: datetime) -> FanOutCount:
-    """Insert the message, recipient and standing rows of `event`, which must already be flushed. Does not commit."""
+    """Insert the message, recipient and standing rows of `event`, which must already be flushed. Does not commit.
+
+    Raises ValueError when an exercise would go to a real gateway, or the reverse.
+    """
+    if (event.status is AlertStatus.EXERCISE) != (gateway_name == "exercise"):
+        raise ValueError("an exercise goes to the practice gateway, and nothing else does")
     values = {
         "event_id": event.id,
         "crisis_id": event.crisis_id,
         "gateway": gateway_name,
-        "priority": PRIORITIES[event.message_class],
-        "now": now,
+        "priority": ALERT_PRIORITIES[event.message_class],
         "expires_at": event.expires_at,
     }
     count = fanout.insert_rows(session, select_people(rule, now.date()), values)
-    reach.raise_for_event(session, event.id)
+    if sum(count.fresh.values()) < count.people:
+        reach.raise_for_event(session, event.id)
     deltas = {(event.id, "message:queued"): count.messages}
     for reached, people in count.fresh.items():
         deltas[event.crisis_id, f"reach:{reached}"] = people
@@ -46,22 +51,27 @@ def cancel_unsent(session: AnySession, event_id: UUID, now: datetime) -> int:
     """Cancel every message of the event that was not yet given to a socket; the number of them. Does not commit.
 
     A row marked `sending` is left alone: its text may have left. event.stopped_at must be set in the same transaction, so that
-    nothing more is marked.
+    nothing more is marked: that alone stops the sending. Rows beyond MOST_CANCELLED_AT_ONCE are counted, and cancelled by the
+    sweeper afterwards, so that the stop itself is never slow.
     """
-    rows = session.execute(text(_CANCEL), {"event_id": event_id, "now": now}).all()
+    unsent = int(session.execute(text(_COUNT), {"event_id": event_id}).scalar_one())
+    values = {"event_id": event_id, "now": now, "limit": MOST_CANCELLED_AT_ONCE}
+    rows = session.execute(text(_CANCEL), values).all()
     if rows:
         deltas = {(event_id, f"message:{MessageState.CANCELLED}"): len(rows)}
         for before, number in Tally(counted_as(MessageState(row.before)) for row in rows).items():
             deltas[event_id, f"message:{before}"] = -number
         reach.apply(session, [row.id for row in rows])
         counters.add(session, deltas)
-    return len(rows)
+    return max(unsent, len(rows))
 
+
+_COUNT = "select count(*) from messages where event_id = :event_id and state in ('queued', 'claimed', 'held')"
 
 _CANCEL = """
 with unsent as (
     select id, state from messages
-    where event_id = :event_id and state in ('queued', 'claimed', 'held') order by id for update
+    where event_id = :event_id and state in ('queued', 'claimed', 'held') order by id limit :limit for update
 )
 update messages m set state = 'cancelled', lease_until = null, updated_at = :now
 from unsent where m.id = unsent.id

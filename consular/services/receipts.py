@@ -16,7 +16,7 @@ from consular.extensions import cipher
 from consular.queries import receipts
 from consular.queries.receipts import Report
 from consular.queueing import wakeups
-from consular.services.delivery import note_changes
+from consular.services.recording import note_changes
 from consular.services.transactions import unit_of_work
 
 BATCH = 500
@@ -74,14 +74,17 @@ _NO_REPORT = Report(0, "", -1, "", None, None, datetime.min, None)  # noqa: DTZ9
 
 
 def _numbers(session: receipts.AnySession, rows: Sequence[Row[Any]]) -> dict[UUID, int]:
-    found = {row.id: message_number(row.attempt_id) for row in rows if row.attempt_id is not None}
-    real = receipts.existing(session, list(found.values()))
-    for gateway in {row.gateway for row in rows if row.attempt_id is None}:
-        mine = [row for row in rows if row.attempt_id is None and row.gateway == gateway]
-        by_id = receipts.find_numbers(session, gateway, [row.provider_message_id for row in mine])
-        found.update({row.id: by_id[row.provider_message_id] for row in mine if row.provider_message_id in by_id})
-        real.update(by_id.values())
-    return {receipt_id: number for receipt_id, number in found.items() if number in real}
+    """Message number by receipt: from the attempt in the callback's address, else from the gateway's own id."""
+    found: dict[UUID, int] = {}
+    for gateway in {row.gateway for row in rows}:
+        mine = [row for row in rows if row.gateway == gateway]
+        claimed = {row.id: message_number(row.attempt_id) for row in mine if row.attempt_id is not None}
+        real = receipts.existing(session, gateway, [number for number in claimed.values() if number < 1 << 63])
+        found.update({receipt_id: number for receipt_id, number in claimed.items() if number in real})
+        others = [row for row in mine if row.attempt_id is None]
+        by_id = receipts.find_numbers(session, gateway, [row.provider_message_id for row in others]) if others else {}
+        found.update({row.id: by_id[row.provider_message_id] for row in others if row.provider_message_id in by_id})
+    return found
 
 
 def _report(row: Row[Any], number: int | None, read_status: ReadStatus, read_reason: ReadReason) -> Report | None:

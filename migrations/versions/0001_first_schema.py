@@ -799,6 +799,7 @@ def upgrade() -> None:
         sa.Column("not_before", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("deaths", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("attempt_id", sa.Uuid(), nullable=True),
         sa.Column("worker", sa.String(length=64), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),

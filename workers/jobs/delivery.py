@@ -8,14 +8,14 @@ SECONDS = 25.0
 
 
 def drain(gateway: str) -> int:
-    """Work on the gateway's messages for a while; ask for another go when time was up."""
+    """Work on the gateway's messages for a while, then on its unknown ones; ask for another go when there was work."""
     adapter = runtime.adapters().gateway(gateway)
     if adapter is None:
         return 0
-    sweeping.reconcile(adapter, runtime.book())
-    sent = delivery.drain(
-        adapter, runtime.book(), runtime.pace(gateway), runtime.WORKER_NAME, SECONDS, runtime.stopping.is_set
-    )
+    book, pace = runtime.book(), runtime.pace(gateway)
+    sent = delivery.drain(adapter, book, pace, runtime.WORKER_NAME, SECONDS, runtime.stopping.is_set)
+    if not runtime.stopping.is_set():
+        sweeping.reconcile(adapter, book)
     if sent:
         wakeups.kick("exercise" if gateway == "exercise" else "delivery")
     return sent

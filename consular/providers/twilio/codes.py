@@ -92,7 +92,7 @@ MESSAGE_STATES: Mapping[str, MessageState] = MappingProxyType(
         "read": MessageState.READ,
         "undelivered": MessageState.UNDELIVERED,
         "failed": MessageState.FAILED,
-        "canceled": MessageState.CANCELLED,
+        "canceled": MessageState.FAILED,
     }
 )
 

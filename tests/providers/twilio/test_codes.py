@@ -74,7 +74,7 @@ STATES = {
     "read": MessageState.READ,
     "undelivered": MessageState.UNDELIVERED,
     "failed": MessageState.FAILED,
-    "canceled": MessageState.CANCELLED,
+    "canceled": MessageState.FAILED,
 }
 
 

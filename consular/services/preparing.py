@@ -1,0 +1,81 @@
+"""From a claimed row to a text that can be handed over: the body from the frozen event, the address opened, its parts counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from consular.domain.ports import SmsRequest
+from consular.domain.segmentation import segment
+from consular.extensions import cipher
+from consular.services.texts import TextBook
+
+_ACKNOWLEDGEMENT_VALIDITY_SECONDS = 3600
+
+
+class WrongGatewayError(Exception):
+    """An exercise's text is queued for a real gateway, or the reverse: never sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A text ready to go. number: of the message. parts: SMS parts, the unit of the sender's rate."""
+
+    number: int
+    attempt_id: UUID
+    to: str
+    body: str
+    validity_seconds: int
+    parts: int
+    country: str | None
+    tries: int
+
+    def request(self, lease_ends_at: float) -> SmsRequest:
+        """The request for the gateway; lease_ends_at in time.monotonic() seconds."""
+        return SmsRequest(self.attempt_id, self.to, self.body, self.validity_seconds, lease_ends_at)
+
+
+class Preparer:
+    """Prepares rows for one gateway. Texts of one event and language differ only in link and reference, so parts are kept."""
+
+    def __init__(self, book: TextBook, gateway: str) -> None:
+        self._book = book
+        self._is_exercise = gateway == "exercise"
+        self._parts: dict[tuple[UUID, str, int], int] = {}
+
+    def prepare(self, row: Row[tuple[object, ...]]) -> Prepared | None:
+        """The text of a claimed row; None when it has nothing to say. Raises KeyUnavailableError, WrongGatewayError."""
+        if row.event_id is None:
+            body = self._book.acknowledgement(row.template, row.language, row.id, is_exercise=self._is_exercise)
+            if body is None:
+                return None
+            return self._prepared(row, body, _ACKNOWLEDGEMENT_VALIDITY_SECONDS, segment(body).parts)
+        event = self._book.event(row.event_id)
+        if event.is_exercise != self._is_exercise:
+            raise WrongGatewayError
+        body = self._book.alert(row.event_id, row.language, row.id)
+        key = (row.event_id, row.language, len(body))
+        if key not in self._parts:
+            self._parts[key] = segment(body).parts
+        return self._prepared(row, body, event.validity_seconds, self._parts[key])
+
+    def _prepared(self, row: Row[tuple[object, ...]], body: str, validity_seconds: int, parts: int) -> Prepared:
+        return Prepared(
+            number=row.id,
+            attempt_id=row.attempt_id,
+            to=address_of(row),
+            body=body,
+            validity_seconds=validity_seconds,
+            parts=parts,
+            country=row.country,
+            tries=row.tries,
+        )
+
+
+def address_of(row: Row[tuple[object, ...]]) -> str:
+    """The phone a row's text goes to: a contact point of ours, or whoever wrote to us. Raises KeyUnavailableError."""
+    if row.value_sealed is not None:
+        return cipher.open(row.value_sealed, "contact_points.value", row.contact_point_id)
+    return cipher.open(row.sender_sealed, "inbound_messages.sender", row.inbound_id)
