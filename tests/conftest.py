@@ -66,10 +66,13 @@ def config(servers: EmbeddedServers) -> Config:
 
 
 @pytest.fixture(scope="session")
-def application(config: Config) -> Flask:
+def application(config: Config) -> Iterator[Flask]:
     """The application on a migrated database; use `app` in tests."""
     migrate(config.database_url)
-    return create_app(config, testing=True)
+    made = create_app(config, testing=True)
+    yield made
+    with made.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
