@@ -12,7 +12,7 @@ import click
 from consular.errors import InvalidInputError
 from consular.providers.registry import Adapters
 from consular.providers.twilio.codes import failure_reason, map_status
-from consular.services import delivery, inbound, receipts, sweeping
+from consular.services import delivery, inbound, receipts, social, sweeping
 from consular.services.texts import TextBook
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def drain_here(app: Flask, gateway: str, *, watch: bool) -> int:
         sweeping.reconcile(adapter, book)
         while receipts.process(map_status, failure_reason) or inbound.process():
             pass
+        social.drain(adapters.publishers, _SECONDS, stop.is_set)
         sent = delivery.drain(adapter, book, pace, f"drain-{os.getpid()}", _SECONDS, stop.is_set)
         total += sent
         if sent:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from consular.cli.context import application
+
+if TYPE_CHECKING:
+    from config import Config
+    from consular.services.checks import Finding
 
 
 @click.command("check-config")
@@ -22,10 +29,24 @@ def check_config() -> None:
         for line in str(error).splitlines():
             click.echo(f"✗ {line}")
         sys.exit(1)
-    findings = check(config)
+    findings = [*check(config), *_adapters(config)]
     for finding in findings:
         click.echo(f"{'✓' if finding.is_ok else '✗' if finding.is_fatal else '!'} {finding.sentence}")
     sys.exit(1 if any(finding.is_fatal and not finding.is_ok for finding in findings) else 0)
+
+
+def _adapters(config: Config) -> Iterator[Finding]:
+    """The settings that only the adapters can judge: hosts, account sids, tokens."""
+    from consular.providers.registry import publisher_makers, twilio_settings
+    from consular.services.checks import Finding
+
+    gateways = [given for given in (config.actual_gateway, config.exercise_gateway) if given is not None]
+    makers = [maker for is_exercise in (False, True) for maker in publisher_makers(config, is_exercise=is_exercise)]
+    for make in [*(partial(twilio_settings, gateway) for gateway in gateways), *makers]:
+        try:
+            make()
+        except ValueError as error:
+            yield Finding(False, True, str(error))
 
 
 @click.command()

@@ -116,7 +116,7 @@ def _gateways(config: Config) -> Iterator[Finding]:
 
 
 def _social(config: Config) -> Iterator[Finding]:
-    if not (config.mastodon_url and config.mastodon_token) and not (config.telegram_token and config.telegram_channel):
+    if not config.mastodon_token and not config.telegram_token:
         yield Finding(False, False, "No social account: alerts are not posted in public. Set MASTODON_* or TELEGRAM_*.")
     else:
         yield Finding(True, False, "Alerts are posted in public, too.")

@@ -1,0 +1,1 @@
+"""Shapes at the edge: form or JSON in, plain frozen values out."""
