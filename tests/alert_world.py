@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 from sqlalchemy.orm import Session, scoped_session
@@ -68,17 +69,8 @@ def people(session: Session | scoped_session[Session], languages: Sequence[str],
         }
         for i in ids
     ]
-    stays = [
-        {
-            "id": uuid4(),
-            "person_id": i,
-            "country": country,
-            "place_name": "Tripoli",
-            "is_resident": True,
-            "created_at": NOW,
-        }
-        for i in ids
-    ]
+    stay = {"country": country, "place_name": "Tripoli", "is_resident": True, "created_at": NOW}
+    stays = [{"id": uuid4(), "person_id": i, **stay} for i in ids]
     for model, rows in ((Person, persons), (ContactPoint, phones), (Stay, stays)):
         session.execute(insert(model), rows)
     session.commit()
@@ -132,9 +124,23 @@ def seen_hash(alert_id: UUID, count: int = 4) -> bytes:
     return content_hash(alerts.content_of(found), found.audience, count)
 
 
-def browser(app: Flask, username: str) -> FlaskClient:
+class Browser(FlaskClient):
+    """A client whose requests share nothing but cookies: the test's own application context would keep flask.g."""
+
+    def open(self, *args: Any, **options: Any) -> Any:
+        """As FlaskClient.open()."""
+        vars(g._get_current_object()).clear()
+        return super().open(*args, **options)
+
+
+def stranger(app: Flask) -> Browser:
+    """A browser without cookies."""
+    return Browser(app, app.response_class, use_cookies=True)
+
+
+def browser(app: Flask, username: str) -> Browser:
     """A browser signed in as that officer."""
-    client = app.test_client()
+    client = stranger(app)
     form = {"username": username, "password": PASSWORD, "csrf_token": csrf(client, "/officer/sign-in")}
     answer = client.post("/officer/sign-in", data=form)
     assert answer.status_code == 303, answer.text

@@ -4,4 +4,14 @@ from flask import Blueprint
 
 blueprint = Blueprint("officer", __name__, url_prefix="/officer")
 
-from consular.web.officer import accounts, alerts, crises, home, pages, sessions  # noqa: E402, F401
+from consular.web.officer import (  # noqa: E402, F401
+    accounts,
+    alerts,
+    board,
+    crises,
+    home,
+    pages,
+    people,
+    requests,
+    sessions,
+)
