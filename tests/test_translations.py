@@ -110,4 +110,4 @@ def test_numbers_to_type_are_not_turned_round_in_arabic() -> None:
 
 
 def _strings(message: Message) -> tuple[str, ...]:
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())

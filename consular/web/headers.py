@@ -68,8 +68,11 @@ def _prepare_static(response: Response) -> None:
         response.headers["Cache-Control"] = f"public, max-age={_A_YEAR}, immutable"
     length = response.headers.get("Content-Length", _LARGEST_COMPRESSED, type=int)
     if response.status_code == 200 and request.method == "GET" and length < _LARGEST_COMPRESSED:
+        file = response.response
         response.direct_passthrough = False
         response.set_data(response.get_data())
+        if hasattr(file, "close"):
+            file.close()
 
 
 def _compress_refusal(response: Response) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -47,7 +48,7 @@ def again(key: str = "form-1", minutes: int = 5, **changes: Any) -> Registration
     return register(data(key, **changes), NOW + timedelta(minutes=minutes))
 
 
-def count(session: scoped_session[Session], model: Any) -> int:
+def count(session: scoped_session[Any], model: Any) -> int:
     return session.scalar(select(func.count()).select_from(model)) or 0
 
 
@@ -138,7 +139,7 @@ def test_a_family_shares_a_phone(session: scoped_session[Session]) -> None:
 
 
 def test_knowing_a_name_and_a_number_does_not_move_anybody_away(session: scoped_session[Session]) -> None:
-    """The stranger's form is attached to the record; correcting that form must not take the phone or the name with it."""
+    """The stranger's form is attached to the record; correcting it must not take phone or name along."""
     victim = register(data(), NOW)
     stranger = again("form-2", place_name="Elsewhere")
     assert stranger.person_id == victim.person_id
@@ -148,6 +149,25 @@ def test_knowing_a_name_and_a_number_does_not_move_anybody_away(session: scoped_
     assert name_of(session, victim) == "Asha Rao"
     places = session.scalars(select(Stay.place_name).where(Stay.person_id == victim.person_id)).all()
     assert places == ["Camp 4"]
+
+
+def test_a_stranger_does_not_replace_another_phone(session: scoped_session[Session]) -> None:
+    victim = register(data(), NOW)
+    point_id, other = uuid4(), "+919876543210"
+    session.add(
+        ContactPoint(
+            id=point_id,
+            person_id=victim.person_id,
+            channel=Channel.SMS,
+            value_sealed=cipher.seal(other, "contact_points.value", point_id),
+            value_index=cipher.index(other, "phone"),
+            country="IN",
+            created_at=NOW,
+        )
+    )
+    session.commit()
+    again("form-2")
+    assert set(usable_phones(session, victim)) == {"+218912345678", other}
 
 
 def test_a_number_frozen_as_somebody_elses_stays_frozen(session: scoped_session[Session]) -> None:
