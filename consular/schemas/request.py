@@ -47,7 +47,7 @@ class Reading:
 def problems(error: ValidationError) -> dict[str, str]:
     """Field -> the first sentence about it."""
     found = error.normalized_messages()  # type: ignore[no-untyped-call]
-    return {str(name): str(messages[0]) for name, messages in found.items()}
+    return {str(name): str(said[0] if isinstance(said, list) else said) for name, said in found.items()}
 
 
 class ClosingSchema(Schema):

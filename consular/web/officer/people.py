@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 
 from consular.clock import utc_now
 from consular.errors import ConflictError
-from consular.locales import LANGUAGE_NAMES, country_name
+from consular.locales import country_name
 from consular.queries import board, people, records
 from consular.queries.board import REACHED, Bucket
 from consular.queries.people import PersonLine, Place
@@ -41,7 +41,7 @@ def people_in_bucket(crisis_id: UUID, listed: str) -> ResponseReturnValue:
         buckets=wording.BUCKETS,
         stated=wording.STATED,
         assessments=wording.ASSESSMENTS,
-        languages=LANGUAGE_NAMES,
+        languages=wording.LANGUAGE_NAMES,
         is_ordered=listed in _PARTS and Bucket(listed) in board.ANSWERED,
         next_url=_next_url(crisis_id, listed, lines),
         now=utc_now(),
@@ -94,7 +94,7 @@ def _record_page(crisis_id: UUID, person_id: UUID, errors: dict[str, str]) -> st
         bucket=wording.BUCKETS[record.bucket],
         assessments=wording.ASSESSMENTS,
         choices=[*wording.ASSESSMENTS.items(), (NO_ASSESSMENT, "No assessment (withdraw)")],
-        language=LANGUAGE_NAMES.get(record.language, record.language),
+        language=wording.LANGUAGE_NAMES.get(record.language, record.language),
         home_country=country_name(record.home_country, "en"),
         country=country_name(record.country, "en") if record.country else None,
     )

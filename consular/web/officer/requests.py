@@ -12,7 +12,6 @@ from marshmallow import ValidationError
 
 from consular.clock import utc_now
 from consular.errors import ConflictError, InvalidInputError
-from consular.locales import LANGUAGE_NAMES
 from consular.queries import board, requests
 from consular.queries.requests import KINDS, Cursor, QueueRow, RequestKind
 from consular.schemas.request import NOTHING, ClosingSchema, ReadingSchema, problems
@@ -44,7 +43,7 @@ def requests_page(crisis_id: UUID) -> ResponseReturnValue:
         rows=[(row, wording.REQUESTS[row.kind], wording.age_of(row, now)) for row in rows],
         kinds=wording.REQUESTS,
         outcomes=wording.OUTCOMES,
-        languages=LANGUAGE_NAMES,
+        languages=wording.LANGUAGE_NAMES,
         age_rule=wording.AGE_RULE,
         next_url=_next_url(crisis_id, kind, rows),
         now=now,
@@ -124,7 +123,7 @@ def _page(request_id: UUID, errors: dict[str, str], conflict: str | None = None)
         outcomes=[(outcome.value, wording.OUTCOMES[outcome]) for outcome in outcomes],
         all_outcomes=wording.OUTCOMES,
         stated=wording.STATED,
-        languages=LANGUAGE_NAMES,
+        languages=wording.LANGUAGE_NAMES,
         now=now,
     )
 

@@ -23,7 +23,7 @@ class Words(NamedTuple):
 
 
 BUCKETS: Mapping[Bucket, Words] = {
-    Bucket.NEEDS_HELP: Words("Needs help", "▲", "They said so. It stays until an officer closes it."),
+    Bucket.NEEDS_HELP: Words("Needs help", "▲", "They said so. Only an officer can close a call for help."),
     Bucket.UNCLEAR: Words("Unclear to read", "?", "They answered; an officer must read it."),
     Bucket.NOT_THERE: Words("Not there", "→", "They said they are not in the area."),
     Bucket.SAFE: Words("Safe", "✓", "They said they are safe."),
@@ -69,7 +69,7 @@ OUTCOMES: Mapping[Outcome, str] = {
     Outcome.NO_ACTION: "Nothing to be done",
 }
 
-AGES: Mapping[Age, str] = {Age.NEW: "in time", Age.DUE: "due", Age.LATE: "late"}
+LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "fr": "French", "ar": "Arabic", "hi": "Hindi"}
 
 
 def _minutes(length: timedelta) -> int:
