@@ -26,6 +26,7 @@ from consular.domain.alerts import (
 )
 from consular.domain.audience import AudienceRule, rule_from_dict, rule_to_dict
 from consular.domain.cap import AlertStatus, Category, Certainty, MsgType, ResponseType, Severity, Urgency
+from consular.domain.rendering import clean_text
 from consular.errors import ConflictError, ConsularError, InvalidInputError, NotAllowedError, NotFoundError
 from consular.extensions import cipher
 from consular.locales import LANGUAGES
@@ -401,7 +402,7 @@ def _check_typed(status: AlertStatus, seen_count: int, typed_count: int | None) 
 
 
 def _required_note(note: str) -> str:
-    note = note.strip()
+    note = clean_text(note)
     if not 1 <= len(note) <= 2000:
         message = "Say in a few words why, so that the author knows what to change (at most 2,000 characters)."
         raise InvalidInputError(message, {"note": message})

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from consular.domain.audience import AudienceRule, rule_to_dict
 from consular.domain.cap import AlertStatus
+from consular.domain.rendering import clean_text
 from consular.errors import ConflictError, InvalidInputError, NotFoundError
 from consular.models.crises import Crisis
 from consular.services import audit
@@ -24,7 +25,7 @@ def open_crisis(
     audience: the rule its alerts start from. confirmation: ACTUAL_WORDS for an Actual one. Raises InvalidInputError
     (fields title, confirmation).
     """
-    title = " ".join(title.split())
+    title = " ".join(clean_text(title).split())
     problems = {}
     if not 3 <= len(title) <= 200:
         problems["title"] = "Give the crisis a title of 3 to 200 characters: what happened, where, when."

@@ -195,7 +195,8 @@ def _check_account(username: str, full_name: str, password: str) -> None:
 def _charge(username: str, now: datetime, device: KnownDevice | None) -> tuple[UUID | None, str | None]:
     """Take one guess from the account or the device: its id and hash; hash None when no guess is left."""
     with unit_of_work() as session:
-        officer = queries.find_by_username(session, username, lock=True)
+        is_name = _USERNAME.fullmatch(username) is not None
+        officer = queries.find_by_username(session, username, lock=True) if is_name else None
         if officer is None:
             return None, None
         known = device is not None and device.officer_id == officer.id

@@ -1,4 +1,4 @@
-"""Every route, every method, every role: generated from the application, so that no page can slip in without a decision."""
+"""Every route, every method, every role, generated from the application: no page slips in without a decision."""
 
 from __future__ import annotations
 

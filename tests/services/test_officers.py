@@ -60,7 +60,7 @@ def test_the_right_password_opens_a_session_and_only_its_digest_is_kept(author, 
     ids=["wrong", "unknown", "empty password", "empty", "NUL", "lone surrogates", "huge"],
 )
 def test_anything_else_is_refused_without_a_word(author, username, password) -> None:
-    assert sign_in(username.replace("\0", ""), password + "x") is None
+    assert sign_in(username, password) is None
 
 
 def test_a_disabled_officer_is_out_at_once_everywhere(author) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from consular.domain.audience import AudienceError, AudienceRule, Circle, describe
+from consular.domain.rendering import clean_text
 from consular.errors import InvalidInputError
 from consular.locales import country_names
 from consular.schemas.audience import AudienceForm, CircleForm
@@ -95,7 +96,7 @@ def _circle(form: CircleForm, countries: tuple[str, ...], problems: dict[str, st
     coordinates = _COORDINATES.search(form.centre)
     try:
         if coordinates:
-            label = _COORDINATES.sub("", form.centre).strip()[:100]
+            label = " ".join(clean_text(_COORDINATES.sub("", form.centre)).split())[:100]
             return Circle(label, float(coordinates[1]), float(coordinates[2]), radius)
         place = _by_id_in(form.centre, countries) or _by_name(form.centre, countries, problems, "centres")
         return Circle(place.name[:100], place.latitude, place.longitude, radius) if place else None
