@@ -156,21 +156,7 @@ def list_alerts(session: AnySession, crisis_id: UUID | None = None, state: Alert
         statement = statement.where(Alert.crisis_id == crisis_id)
     if state is not None:
         statement = statement.where(Alert.state == state)
-    return [
-        AlertLine(
-            id=alert.id,
-            crisis_id=crisis.id,
-            crisis_title=crisis.title,
-            status=crisis.status,
-            state=alert.state,
-            event=alert.event,
-            author=author,
-            edited_at=alert.edited_at,
-            people=people if people is not None else alert.submitted_count,
-            stopped_at=stopped_at,
-        )
-        for alert, crisis, author, people, stopped_at in session.execute(statement)
-    ]
+    return [_alert_line(*row) for row in session.execute(statement)]
 
 
 def find_alert(session: AnySession, alert_id: UUID) -> AlertView | None:
@@ -290,6 +276,23 @@ def open_words(infos: Sequence[AlertInfo]) -> dict[str, Words]:
         )
         for info in infos
     }
+
+
+def _alert_line(
+    alert: Alert, crisis: Crisis, author: str, people: int | None, stopped_at: datetime | None
+) -> AlertLine:
+    return AlertLine(
+        id=alert.id,
+        crisis_id=crisis.id,
+        crisis_title=crisis.title,
+        status=crisis.status,
+        state=alert.state,
+        event=alert.event,
+        author=author,
+        edited_at=alert.edited_at,
+        people=alert.submitted_count if people is None else people,
+        stopped_at=stopped_at,
+    )
 
 
 def _crises() -> Any:

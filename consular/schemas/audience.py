@@ -68,7 +68,8 @@ def form_values(form: MultiDict[str, str]) -> dict[str, Any]:
 
 def first_messages(error: ValidationError) -> dict[str, str]:
     """One sentence for each field of a marshmallow error."""
-    return {str(name): _first(messages) for name, messages in error.normalized_messages().items()}
+    messages = error.messages if isinstance(error.messages, dict) else {"": error.messages}
+    return {str(name): _first(found) for name, found in messages.items()}
 
 
 def _first(messages: Any) -> str:

@@ -9,7 +9,7 @@ from marshmallow import EXCLUDE, Schema, fields, post_load
 
 from consular.domain.cap import AlertStatus
 
-_CHOOSE = {"required": "Choose Exercise or Actual.", "unknown": "Choose Exercise or Actual."}
+_CHOOSE: dict[str, Any] = {"required": "Choose Exercise or Actual.", "unknown": "Choose Exercise or Actual."}
 
 
 @dataclass(frozen=True, slots=True)

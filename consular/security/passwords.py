@@ -35,10 +35,10 @@ def hash_password(password: str) -> str:
 def is_password(password: str, password_hash: str | None) -> bool:
     """Whether `password` belongs to `password_hash`. None (nobody of that name) takes the same time and is False."""
     try:
-        matches = _hasher.verify(password_hash or _nobody(), _canonical(password[: MOST_CHARACTERS + 1]))
+        _hasher.verify(password_hash or _nobody(), _canonical(password[: MOST_CHARACTERS + 1]))
     except (Argon2Error, InvalidHashError):
         return False
-    return matches and password_hash is not None
+    return password_hash is not None
 
 
 def needs_rehash(password_hash: str) -> bool:

@@ -26,8 +26,7 @@ from consular.domain.alerts import (
 )
 from consular.domain.audience import AudienceRule, rule_from_dict, rule_to_dict
 from consular.domain.cap import AlertStatus, Category, Certainty, MsgType, ResponseType, Severity, Urgency
-from consular.domain.rendering import clean_text
-from consular.errors import ConflictError, ConsularError, InvalidInputError, NotAllowedError, NotFoundError
+from consular.errors import ConflictError, NotFoundError
 from consular.extensions import cipher
 from consular.locales import LANGUAGES
 from consular.models.alerts import Alert, AlertDecision, AlertEvent, AlertInfo
@@ -38,10 +37,18 @@ from consular.queries.alerts import AlertView, Words
 from consular.queries.audience import count_people
 from consular.queueing import wakeups
 from consular.services import audit, dispatch, social
+from consular.services.alert_refusals import (
+    GATEWAYS,
+    AlreadyIssuedError,
+    EditedMeanwhileError,
+    check_typed,
+    refused,
+    require_gateway,
+    required_note,
+)
 from consular.services.audit import AnySession
 from consular.services.transactions import unit_of_work
 
-GATEWAYS = {AlertStatus.ACTUAL: "actual", AlertStatus.EXERCISE: "exercise"}
 _QUEUES = {AlertStatus.ACTUAL: "delivery", AlertStatus.EXERCISE: "exercise"}
 _SENDERS_WOKEN = 2
 
@@ -61,18 +68,6 @@ class AlertDraft:
     validity_minutes: int
     audience: AudienceRule
     words: Mapping[str, Words]
-
-
-class EditedMeanwhileError(ConflictError):
-    """Somebody saved this alert after the officer opened it; nothing of theirs was overwritten."""
-
-    code = "edited_meanwhile"
-
-
-class AlreadyIssuedError(ConflictError):
-    """A second release of the same alert: it was issued once."""
-
-    code = "already_issued"
 
 
 def write(crisis_id: UUID, draft: AlertDraft, officer_id: UUID, now: datetime) -> UUID:
@@ -125,12 +120,12 @@ def submit(alert_id: UUID, officer_id: UUID, now: datetime, *, gateways: Collect
     with unit_of_work() as session:
         alert = _lock(session, alert_id)
         alert.state = _next(alert, AlertAction.SUBMIT, officer_id)
-        _require_gateway(alert.crisis.status, gateways)
+        require_gateway(alert.crisis.status, gateways)
         if not alert.infos:
-            raise _refused(Refusal.NO_TEXT)
+            raise refused(Refusal.NO_TEXT)
         people = count_people(session, _rule(alert), now.date())
         if people == 0:
-            raise _refused(Refusal.EMPTY_AUDIENCE)
+            raise refused(Refusal.EMPTY_AUDIENCE)
         alert.submitted_count = people
         alert.submitted_hash = content_hash(content_of(alert), alert.audience, people)
         session.flush()
@@ -144,12 +139,12 @@ def withdraw(alert_id: UUID, officer_id: UUID, now: datetime) -> None:
 
 def return_to_author(alert_id: UUID, officer_id: UUID, note: str, now: datetime) -> None:
     """Send a submitted alert back with a note. Raises InvalidInputError without a note."""
-    _transition(alert_id, AlertAction.RETURN, officer_id, now, _required_note(note))
+    _transition(alert_id, AlertAction.RETURN, officer_id, now, required_note(note))
 
 
 def reject(alert_id: UUID, officer_id: UUID, note: str, now: datetime) -> None:
     """Refuse a submitted alert for good, with a note. Raises InvalidInputError without a note."""
-    _transition(alert_id, AlertAction.REJECT, officer_id, now, _required_note(note))
+    _transition(alert_id, AlertAction.REJECT, officer_id, now, required_note(note))
 
 
 def cancel(alert_id: UUID, officer_id: UUID, now: datetime) -> int:
@@ -191,15 +186,15 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
         crisis = alert.crisis
         if alert.state is AlertState.ISSUED:
             raise _already_issued(session, alert_id)
-        _require_gateway(crisis.status, gateways)
+        require_gateway(crisis.status, gateways)
         rule = _rule(alert)
         stored = ApprovedContent(content_of(alert), alert.audience, seen_count)
         people = count_people(session, rule, now.date())
         try:
             after = check_approval(_facts(alert), officer_id, stored, seen_hash, people)
         except AlertRefusedError as error:
-            raise _refused(error.refusal) from None
-        _check_typed(crisis.status, seen_count, typed_count)
+            raise refused(error.refusal) from None
+        check_typed(crisis.status, seen_count, typed_count)
         event = _freeze(alert, officer_id, seen_hash, now)
         session.add(event)
         session.flush()
@@ -273,7 +268,7 @@ def _next(alert: Alert, action: AlertAction, officer_id: UUID) -> AlertState:
     try:
         return next_state(_facts(alert), action, officer_id)
     except AlertRefusedError as error:
-        raise _refused(error.refusal, alert.state) from None
+        raise refused(error.refusal, alert.state) from None
 
 
 def _fill(alert: Alert, draft: AlertDraft, now: datetime) -> None:
@@ -383,46 +378,3 @@ def _already_issued(session: AnySession, alert_id: UUID) -> AlreadyIssuedError:
 def _name(session: AnySession, officer_id: UUID) -> str:
     officer = session.get(Officer, officer_id)
     return officer.full_name if officer else "Somebody"
-
-
-def _require_gateway(status: AlertStatus, gateways: Collection[str]) -> None:
-    if GATEWAYS[status] in gateways:
-        return
-    prefix = "TWILIO" if status is AlertStatus.ACTUAL else "EXERCISE_GATEWAY"
-    raise ConflictError(
-        f"No gateway for {status.value} alerts is set up, so nothing can be sent. Whoever runs this server must set "
-        f"the {prefix}_* variables and restart; `consular check-config` says which are missing."
-    )
-
-
-def _check_typed(status: AlertStatus, seen_count: int, typed_count: int | None) -> None:
-    if status is AlertStatus.ACTUAL and typed_count != seen_count:
-        message = f"Type the number of people this alert goes to, {seen_count:,}, to confirm."
-        raise InvalidInputError(message, {"typed_count": message})
-
-
-def _required_note(note: str) -> str:
-    note = clean_text(note)
-    if not 1 <= len(note) <= 2000:
-        message = "Say in a few words why, so that the author knows what to change (at most 2,000 characters)."
-        raise InvalidInputError(message, {"note": message})
-    return note
-
-
-_SENTENCES = {
-    Refusal.NO_TEXT: "The alert has no text yet: write one in at least one language.",
-    Refusal.EMPTY_AUDIENCE: "Nobody on record matches this audience now: change the countries, places or radius.",
-    Refusal.CONTENT_CHANGED: "The alert changed after you opened the page. Read it again before you release it.",
-    Refusal.AUDIENCE_CHANGED: "The number of people changed by more than 2 % since you opened the page. "
-    "Look at the new number before you release it.",
-    Refusal.NO_GATEWAY: "No gateway is set up for this alert.",
-}
-
-
-def _refused(refusal: Refusal, state: AlertState | None = None) -> ConsularError:
-    if refusal is Refusal.OWN_ALERT:
-        return NotAllowedError("You wrote or last edited this alert: another approver must decide on it.")
-    if refusal is Refusal.WRONG_STATE:
-        now = f" It is now: {state.value.replace('_', ' ')}." if state else ""
-        return ConflictError(f"This is not possible in the alert's present state.{now} Load the page again.")
-    return ConflictError(_SENTENCES[refusal])

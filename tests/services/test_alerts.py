@@ -20,7 +20,7 @@ from consular.models.messages import Message
 from consular.queries import alerts as queries
 from consular.queries.alerts import Words
 from consular.services import alerts, crises
-from consular.services.alerts import AlreadyIssuedError, EditedMeanwhileError
+from consular.services.alert_refusals import AlreadyIssuedError, EditedMeanwhileError
 from tests.alert_world import BOTH, DRAFT, NOW, AlertWorld, people, seen_hash, view
 
 

@@ -22,7 +22,8 @@ from consular.queries.alerts import AlertView, CrisisView
 from consular.schemas.alert import AlertForm, AlertSchema, ApprovalSchema, alert_values
 from consular.schemas.audience import AudienceSchema, first_messages, form_values
 from consular.services import alerts, social
-from consular.services.alerts import AlertDraft, AlreadyIssuedError, EditedMeanwhileError
+from consular.services.alert_refusals import AlreadyIssuedError, EditedMeanwhileError
+from consular.services.alerts import AlertDraft
 from consular.web.officer import alert_pages, audiences, blueprint
 from consular.web.officer.pages import configured_gateways, outlets
 

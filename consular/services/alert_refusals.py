@@ -1,0 +1,71 @@
+"""Why an act on an alert is refused, in sentences that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from consular.domain.alerts import AlertState, Refusal
+from consular.domain.cap import AlertStatus
+from consular.domain.rendering import clean_text
+from consular.errors import ConflictError, ConsularError, InvalidInputError, NotAllowedError
+
+GATEWAYS = {AlertStatus.ACTUAL: "actual", AlertStatus.EXERCISE: "exercise"}
+
+
+class EditedMeanwhileError(ConflictError):
+    """Somebody saved this alert after the officer opened it; nothing of theirs was overwritten."""
+
+    code = "edited_meanwhile"
+
+
+class AlreadyIssuedError(ConflictError):
+    """A second release of the same alert: it was issued once."""
+
+    code = "already_issued"
+
+
+def require_gateway(status: AlertStatus, gateways: Collection[str]) -> None:
+    """Raise ConflictError, with what to do, unless the gateway for `status` is among the configured ones."""
+    if GATEWAYS[status] in gateways:
+        return
+    prefix = "TWILIO" if status is AlertStatus.ACTUAL else "EXERCISE_GATEWAY"
+    raise ConflictError(
+        f"No gateway for {status.value} alerts is set up, so nothing can be sent. Whoever runs this server must set "
+        f"the {prefix}_* variables and restart; `consular check-config` says which are missing."
+    )
+
+
+def check_typed(status: AlertStatus, seen_count: int, typed_count: int | None) -> None:
+    """Raise InvalidInputError (typed_count) unless an Actual release was confirmed by typing the number of people."""
+    if status is AlertStatus.ACTUAL and typed_count != seen_count:
+        message = f"Type the number of people this alert goes to, {seen_count:,}, to confirm."
+        raise InvalidInputError(message, {"typed_count": message})
+
+
+def required_note(note: str) -> str:
+    """The note, cleaned. Raises InvalidInputError (note) without one."""
+    note = clean_text(note)
+    if not 1 <= len(note) <= 2000:
+        message = "Say in a few words why, so that the author knows what to change (at most 2,000 characters)."
+        raise InvalidInputError(message, {"note": message})
+    return note
+
+
+_SENTENCES = {
+    Refusal.NO_TEXT: "The alert has no text yet: write one in at least one language.",
+    Refusal.EMPTY_AUDIENCE: "Nobody on record matches this audience now: change the countries, places or radius.",
+    Refusal.CONTENT_CHANGED: "The alert changed after you opened the page. Read it again before you release it.",
+    Refusal.AUDIENCE_CHANGED: "The number of people changed by more than 2 % since you opened the page. "
+    "Look at the new number before you release it.",
+    Refusal.NO_GATEWAY: "No gateway is set up for this alert.",
+}
+
+
+def refused(refusal: Refusal, state: AlertState | None = None) -> ConsularError:
+    """The error that tells an officer of a refusal by the rules, and what to do."""
+    if refusal is Refusal.OWN_ALERT:
+        return NotAllowedError("You wrote or last edited this alert: another approver must decide on it.")
+    if refusal is Refusal.WRONG_STATE:
+        now = f" It is now: {state.value.replace('_', ' ')}." if state else ""
+        return ConflictError(f"This is not possible in the alert's present state.{now} Load the page again.")
+    return ConflictError(_SENTENCES[refusal])
