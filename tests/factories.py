@@ -77,7 +77,9 @@ def make_people(
         }
         for person_id in ids
     ]
-    contacts = [contact(person_id, number, phone_country) for person_id, number in zip(ids, numbers, strict=True) if number]
+    contacts = [
+        contact(person_id, number, phone_country) for person_id, number in zip(ids, numbers, strict=True) if number
+    ]
     registrations = [
         {
             "id": uuid4(),

@@ -139,4 +139,3 @@ def database_now(session: AnySession) -> datetime:
     """The database's clock, by which leases and waits are measured."""
     now: datetime = session.execute(text("select now()")).scalar_one()
     return now
-

@@ -48,7 +48,9 @@ def read_link(number: int, now: datetime) -> LinkContext | None:
     )
 
 
-def answer_by_link(number: int, stated: Stated, count: int | None, note: str | None, answer_key: str, now: datetime) -> None:
+def answer_by_link(
+    number: int, stated: Stated, count: int | None, note: str | None, answer_key: str, now: datetime
+) -> None:
     """Record what the holder of the link said; the same answer_key again changes nothing. Raises NotFoundError.
 
     The note is read like a text: a call for help in it beats the button, and every note is for a human to read.
@@ -68,7 +70,13 @@ def answer_by_link(number: int, stated: Stated, count: int | None, note: str | N
 
 
 def _statements(
-    people: Sequence[answers.LinkPerson], crisis_id: UUID, said: Stated, count: int | None, note: str | None, key: str, now: datetime
+    people: Sequence[answers.LinkPerson],
+    crisis_id: UUID,
+    said: Stated,
+    count: int | None,
+    note: str | None,
+    key: str,
+    now: datetime,
 ) -> list[NewStatement]:
     return [
         NewStatement(
@@ -95,4 +103,6 @@ def _requests(
     if kind is None:
         return []
     person_id = people[0].person_id if len(people) == 1 else None
-    return [NewRequest(source_key=key, crisis_id=crisis_id, kind=kind, person_id=person_id, inbound_id=None, opened_at=now)]
+    return [
+        NewRequest(source_key=key, crisis_id=crisis_id, kind=kind, person_id=person_id, inbound_id=None, opened_at=now)
+    ]

@@ -31,6 +31,7 @@ _LOOK_AGAIN_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 5.0
 _UNPROVEN = 20
 """Requests in flight until the gateway has taken one: a refused account or country must not burn a whole batch."""
+_WORTHWHILE_PART = 8
 _UNREADABLE_WAIT_SECONDS = 600.0
 _DATABASE_WAIT_SECONDS = 20.0
 
@@ -62,7 +63,9 @@ class Drain:
     leaves at once: that is what makes a stop effective within seconds.
     """
 
-    def __init__(self, gateway: SmsGateway, book: TextBook, pace: Pace, worker: str, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, gateway: SmsGateway, book: TextBook, pace: Pace, worker: str, should_stop: Callable[[], bool]
+    ) -> None:
         self._gateway = gateway
         self._book = book
         self._pace = pace
@@ -105,14 +108,15 @@ class Drain:
         has_rows = bool(self._batch or self._claimed) or self._claim_again_at == 0.0
         return self._recorder.is_waiting or (not is_over and has_rows)
 
-    def _free(self) -> int:
-        used = self._gateway.in_flight + len(self._due)
-        allowed = self._gateway.concurrency if self._recorder.is_proven else min(self._gateway.concurrency, _UNPROVEN)
-        return allowed - used
+    def _room(self) -> int:
+        """Rows that may be marked now; 0 until a worthwhile part of the connections is free."""
+        at_once = self._gateway.concurrency if self._recorder.is_proven else min(self._gateway.concurrency, _UNPROVEN)
+        free = at_once - self._gateway.in_flight - len(self._due)
+        return min(self._pace.mark_limit, free) if free >= max(1, at_once // _WORTHWHILE_PART) else 0
 
     def _take_batch(self) -> None:
-        size = min(self._pace.mark_limit, self._free())
-        if size < max(1, min(self._pace.mark_limit, self._gateway.concurrency) // 2) and self._recorder.is_waiting:
+        size = self._room()
+        if not size:
             return
         if not self._claimed and time.monotonic() >= self._claim_again_at:
             self._claim()
@@ -207,6 +211,8 @@ class Drain:
                 self._idle.wait(0.5)
 
 
-def drain(gateway: SmsGateway, book: TextBook, pace: Pace, worker: str, seconds: float, should_stop: Callable[[], bool]) -> int:
+def drain(
+    gateway: SmsGateway, book: TextBook, pace: Pace, worker: str, seconds: float, should_stop: Callable[[], bool]
+) -> int:
     """Send what is queued for `gateway`; the number of outcomes recorded. Safe to run in any number of processes at once."""
     return Drain(gateway, book, pace, worker, should_stop).run(seconds)

@@ -22,7 +22,9 @@ AnySession = Session | scoped_session[Session]
 MOST_CANCELLED_AT_ONCE = 20_000
 
 
-def fan_out(session: AnySession, event: AlertEvent, rule: AudienceRule, gateway_name: str, now: datetime) -> FanOutCount:
+def fan_out(
+    session: AnySession, event: AlertEvent, rule: AudienceRule, gateway_name: str, now: datetime
+) -> FanOutCount:
     """Insert the message, recipient and standing rows of `event`, which must already be flushed. Does not commit.
 
     Raises ValueError when an exercise would go to a real gateway, or the reverse.

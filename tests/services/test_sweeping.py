@@ -1,0 +1,268 @@
+"""What dead workers and time leave behind is put right; an unknown text is settled by proof or by its alert's class."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from consular.domain.alerts import MessageClass
+from consular.domain.delivery import MOST_UNKNOWNS
+from consular.extensions import db
+from consular.queries import counters
+from consular.services import sweeping
+from consular.services.texts import TextBook
+from tests.factories import alert_everybody, message_ids, rows, set_messages, states
+from tests.fakes import FakeGateway, lost
+from tests.services.test_delivery import assert_counted, send
+
+BOOK = TextBook("https://consular.test")
+LATER = "interval '61 seconds'"
+
+
+class Kicks:
+    """Remembers who was woken."""
+
+    def __init__(self) -> None:
+        self.queues: list[str] = []
+
+    def kick(self, queue: str, width: int = 1) -> bool:
+        self.queues.append(queue)
+        return True
+
+
+def look(gateway: FakeGateway) -> dict[str, int]:
+    return sweeping.reconcile(gateway, BOOK)
+
+
+def time_passes(session, interval: str) -> None:
+    """Move everything into the past instead of waiting."""
+    moves = ", ".join(f"{column} = {column} - {interval}" for column in ("not_before", "sending_at", "not_found_at"))
+    set_messages(session, moves)
+
+
+def unknown(session, gateway: FakeGateway, **event):
+    event_id = alert_everybody(session, 1, **event)
+    gateway.answer = gateway.taken_but_lost if gateway.answer is not lost else lost
+    send(gateway)
+    assert states(session) == {"unknown": 1}
+    return event_id
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "deaths"), [("claimed", "queued", 1), ("sending", "unknown", 0)], ids=["claimed", "sending"]
+)
+def test_leases_of_dead_workers_are_given_up(session, state, after, deaths):
+    event_id = alert_everybody(session, 3)
+    set_messages(
+        session,
+        "state = :state, worker = 'dead', attempt_id = gen_random_uuid(), sending_at = now(), lease_until = now() - interval '1 second'",
+        state=state,
+    )
+    assert sweeping.sweep() == {"lapsed": 3, "ended": 0}
+    assert states(session) == {after: 3}
+    assert rows(session, "select distinct deaths, lease_until from messages") == [(deaths, None)]
+    assert len(rows(session, "select 1 from message_attempts where outcome = 'unknown'")) == (
+        3 if state == "sending" else 0
+    )
+    assert_counted(event_id)
+
+
+@pytest.mark.parametrize("state", ["claimed", "sending"])
+def test_a_living_workers_lease_is_respected(session, state):
+    alert_everybody(session, 2)
+    set_messages(session, "state = :state, lease_until = now() + interval '1 second'", state=state)
+    sweeping.sweep()
+    assert states(session) == {state: 2}
+
+
+def test_sweeping_twice_changes_nothing_more(session):
+    event_id = alert_everybody(session, 3)
+    set_messages(session, "state = 'claimed', lease_until = now() - interval '1 second'")
+    sweeping.sweep()
+    assert sweeping.sweep() == {"lapsed": 0, "ended": 0}
+    assert_counted(event_id)
+
+
+def test_one_sweeper_at_a_time(committing):
+    with committing.app_context():
+        alert_everybody(db.session, 2)
+        set_messages(db.session, "state = 'claimed', lease_until = now() - interval '1 second'")
+        db.session.remove()
+        with db.engine.begin() as other:
+            assert other.execute(text(f"select pg_try_advisory_xact_lock({sweeping.sweeping._LOCK})")).scalar()
+            assert sweeping.sweep() == {}
+        assert sweeping.sweep()["lapsed"] == 2
+
+
+def test_more_than_one_batch_is_ended_in_one_sweep(session, monkeypatch):
+    monkeypatch.setattr(sweeping, "_BATCH", 10)
+    event_id = alert_everybody(session, 35)
+    session.execute(text("update alert_events set stopped_at = now()"))
+    session.commit()
+    assert sweeping.sweep()["ended"] == 35
+    assert states(session) == {"cancelled": 35}
+    assert_counted(event_id)
+
+
+def test_a_text_in_the_gateways_list_was_accepted(session):
+    gateway = FakeGateway()
+    event_id = unknown(session, gateway)
+    assert look(gateway) == {"accepted": 1}
+    (row,) = rows(session, "select provider_message_id, possible_duplicate from messages")
+    assert (row.provider_message_id, row.possible_duplicate) == (gateway.list[0].provider_message_id, False)
+    assert_counted(event_id)
+
+
+def test_another_text_to_the_same_phone_proves_nothing(session):
+    gateway = FakeGateway(answer=lost)
+    unknown(session, gateway)
+    gateway.take(
+        gateway.submitted[0].__class__(gateway.submitted[0].attempt_id, gateway.submitted[0].to, "Hello", 60, 0.0)
+    )
+    assert look(gateway) == {"unknown": 1}
+
+
+def test_life_safety_is_sent_again_after_two_empty_looks_a_minute_apart(session):
+    gateway = FakeGateway(answer=lost)
+    event_id = unknown(session, gateway)
+    assert look(gateway) == {"unknown": 1}
+    assert look(gateway) == {}, "not asked again at once"
+    time_passes(session, "interval '31 seconds'")
+    assert look(gateway) == {"unknown": 1}, "one minute is not over"
+    time_passes(session, LATER)
+    assert look(gateway) == {"queued": 1}
+    assert rows(session, "select possible_duplicate from messages") == [(True,)]
+    gateway.answer = FakeGateway().answer
+    send(gateway)
+    assert states(session) == {"accepted": 1}
+    assert len(gateway.taken) == 1
+    assert_counted(event_id)
+
+
+def test_a_normal_alert_waits_until_its_text_can_no_longer_arrive(session):
+    gateway = FakeGateway(answer=lost)
+    unknown(session, gateway, message_class=MessageClass.NORMAL, validity=timedelta(hours=1))
+    look(gateway)
+    for _ in range(3):
+        time_passes(session, LATER)
+        assert look(gateway) == {"unknown": 1}
+    time_passes(session, "interval '66 minutes'")
+    assert look(gateway) == {"queued": 1}
+
+
+def test_a_sensitive_text_is_held_for_an_officer(session):
+    gateway = FakeGateway(answer=lost)
+    event_id = unknown(session, gateway, message_class=MessageClass.SENSITIVE)
+    look(gateway)
+    time_passes(session, LATER)
+    assert look(gateway) == {"held": 1}
+    assert_counted(event_id)
+
+
+def test_a_text_that_is_unknown_every_time_is_held(session):
+    gateway = FakeGateway(answer=lost)
+    unknown(session, gateway)
+    for go in range(MOST_UNKNOWNS):
+        look(gateway)
+        time_passes(session, LATER)
+        assert look(gateway) == {"held" if go == MOST_UNKNOWNS - 1 else "queued": 1}
+        if go < MOST_UNKNOWNS - 1:
+            send(gateway)
+    assert len(gateway.submitted) == MOST_UNKNOWNS
+
+
+@pytest.mark.parametrize(
+    ("statement", "after"),
+    [
+        ("update alert_events set stopped_at = now()", "cancelled"),
+        ("update messages set expires_at = now() - interval '1 second'", "expired"),
+    ],
+    ids=["stopped", "over"],
+)
+def test_nothing_is_sent_again_for_an_alert_that_ended(session, statement, after):
+    gateway = FakeGateway(answer=lost)
+    unknown(session, gateway)
+    look(gateway)
+    time_passes(session, LATER)
+    session.execute(text(statement))
+    session.commit()
+    assert look(gateway) == {after: 1}
+    assert rows(session, "select possible_duplicate from messages") == [(False,)]
+
+
+def test_a_list_that_does_not_answer_decides_nothing_and_is_not_pressed(session):
+    gateway = FakeGateway(answer=lost)
+    alert_everybody(session, 5)
+    send(gateway)
+    gateway.list_error = True
+    for _ in range(2):
+        time_passes(session, LATER)
+        assert look(gateway) == {}
+    assert gateway.list_calls == 2
+    assert states(session) == {"unknown": 5}
+    gateway.list_error = False
+    assert look(gateway) == {"unknown": 5}, "a failed look is no empty look"
+
+
+def test_a_receipt_during_the_look_wins(session):
+    gateway = FakeGateway(answer=lost)
+    unknown(session, gateway)
+    look(gateway)
+    time_passes(session, LATER)
+    real = gateway.find
+
+    def find(to, since):
+        set_messages(session, "state = 'delivered'")
+        return real(to, since)
+
+    gateway.find = find  # type: ignore[method-assign]
+    assert look(gateway) == {"settled": 1}
+    assert states(session) == {"delivered": 1}
+
+
+def test_looks_end_when_their_time_is_over(session):
+    gateway = FakeGateway(answer=lost)
+    alert_everybody(session, 5)
+    send(gateway)
+    assert sweeping.reconcile(gateway, BOOK, seconds=0) == {}
+    assert gateway.list_calls == 0
+
+
+def test_waking_asks_only_for_what_waits(session):
+    kicks = Kicks()
+    sweeping.wake(kicks)  # type: ignore[arg-type]
+    assert kicks.queues == []
+    alert_everybody(session, 1)
+    sweeping.wake(kicks)  # type: ignore[arg-type]
+    assert kicks.queues == ["exercise"]
+
+
+@pytest.mark.parametrize(
+    ("assignments", "woken"),
+    [
+        ("state = 'unknown', not_before = now()", ["exercise"]),
+        ("state = 'queued', not_before = now() + interval '1 minute'", []),
+        ("state = 'accepted'", []),
+        ("state = 'queued', gateway = 'actual'", ["delivery"]),
+    ],
+    ids=["unknown", "later", "done", "actual"],
+)
+def test_what_wakes_a_sender(session, assignments, woken):
+    alert_everybody(session, 1)
+    set_messages(session, assignments)
+    kicks = Kicks()
+    sweeping.wake(kicks)  # type: ignore[arg-type]
+    assert kicks.queues == woken
+
+
+def test_counters_stay_right_through_all_of_it(session):
+    gateway = FakeGateway(answer=lost)
+    event_id = unknown(session, gateway)
+    look(gateway)
+    time_passes(session, LATER)
+    look(gateway)
+    assert counters.read(event_id) == {"message:queued": 1, "message:unknown": 0}
+    assert message_ids(session)
+    assert_counted(event_id)
