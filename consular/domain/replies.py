@@ -22,6 +22,7 @@ CLASSIFIER_VERSION: Final = "2026.1"
 _EXACT_LENGTH: Final = 40
 _WRONG_PERSON_WORDS: Final = 14
 _SAFE_WORDS: Final = ("J", "JA", "CS", "ONE")
+_COUNTED: Final = ("COUNT", "COUNT_GROUP", "COUNT_CHILD")
 _GONE_WORDS: Final = ("NT", "NL", "NLH", "THREE")
 
 
@@ -139,7 +140,7 @@ class _Counts:
 
 def _counts(reading: Reading) -> _Counts:
     """Adults and children are added; two other numbers contradict each other."""
-    spans = _longest(reading.of("COUNT", "COUNT_CHILD"))
+    spans = _longest(reading.of(*_COUNTED))
     code = next((s for s in reading.of("ONE", "TWO", "THREE", "BARE") if not _inside(s, spans)), None)
     starts_with_code = code is not None and code.kind != "BARE"
     loose = [s for s in _longest(reading.of("BARE", "TWO", "THREE", "FEW")) if not _inside(s, spans)]
@@ -150,8 +151,8 @@ def _counts(reading: Reading) -> _Counts:
         return _Counts(None)
     if len(numbers) == 1:
         return _Counts(_value(numbers[0]))
-    kinds = sorted(s.kind for s in numbers)
-    return _Counts(sum(_value(s) for s in numbers)) if kinds == ["COUNT", "COUNT_CHILD"] else _Counts(None, contradict=True)
+    is_split = len(numbers) == 2 and sum(s.kind == "COUNT_CHILD" for s in numbers) == 1 and numbers[0].kind in _COUNTED
+    return _Counts(sum(_value(s) for s in numbers)) if is_split else _Counts(None, contradict=True)
 
 
 def _value(span: Span) -> int:
@@ -171,7 +172,7 @@ def _longest(spans: list[Span]) -> list[Span]:
 
 
 def _first_count(reading: Reading) -> int | None:
-    counts = _longest(reading.of("COUNT", "COUNT_CHILD"))
+    counts = _longest(reading.of(*_COUNTED))
     if counts:
         return _value(counts[0])
     digits = reading.of("BARE")

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-LONGEST: Final = 4000
+LONGEST: Final = 2000
 """Longer texts are read at both ends only; they can be recognised as a call for help, never as "safe"."""
 
 _SPECIAL: Final[dict[str, str]] = {
@@ -25,7 +25,7 @@ _SPECIAL: Final[dict[str, str]] = {
     "æ": "ae", "œ": "oe", "đ": "d", "ʻ": "",
 }  # fmt: skip
 _ELISIONS: Final = {"j": "je", "l": "le", "d": "de", "n": "ne", "s": "se", "m": "me", "t": "te", "c": "ce", "qu": "que",
-                    "jusqu": "jusque", "puisqu": "puisque", "lorsqu": "lorsque", "aujourd": "aujourd"}  # fmt: skip
+                    "jusqu": "jusque", "puisqu": "puisque", "lorsqu": "lorsque", "quelqu": "quelqu"}  # fmt: skip
 _ENGLISH_TAILS: Final = {"m": " am", "re": " are", "ve": " have", "ll": " will", "d": " would", "s": " is"}
 _IRREGULAR: Final = {"can": "can not", "won": "will not", "shan": "shall not", "ain": "is not"}
 _APOSTROPHE: Final = re.compile(r"(?<![a-z])([a-z]{0,14})'([a-z]{0,12})")
@@ -141,7 +141,7 @@ def _expand_apostrophe(match: re.Match[str]) -> str:
     head, tail = match.group(1), match.group(2)
     if tail == "t" and head.endswith("n"):
         return _IRREGULAR.get(head, head[:-1] + " not")
-    if head in _ELISIONS and tail:
+    if head in _ELISIONS:
         return f"{_ELISIONS[head]} {tail}"
     if tail in _ENGLISH_TAILS and head:
         return head + _ENGLISH_TAILS[tail]

@@ -16,15 +16,16 @@ from consular.domain.keywords.folding import fold_phrase
 
 FILES: Final = ("en", "fr", "ar", "arabizi", "hi", "hinglish", "others")
 _GROUP: Final = re.compile(r"\(([^()]*)\)(\?)?")
+_UNIT: Final = re.compile(r"(?:\([^()]*\)\??|[^\s()])+")
 _SHORTEST_FUZZY: Final = 6
 
 
 @dataclass(slots=True)
 class Node:
-    """One step in the tree of phrases; `classes` is empty unless a phrase ends here."""
+    """One step in a net of phrases; `classes` names what ends here and in which list."""
 
-    following: dict[str, "Node"] = field(default_factory=dict)
-    classes: set[str] = field(default_factory=set)
+    following: dict[str, list["Node"]] = field(default_factory=dict)
+    classes: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -32,6 +33,8 @@ class Lexicon:
     """All languages together: people mix them within one text."""
 
     root: Node = field(default_factory=Node)
+    plain: Node = field(default_factory=Node)
+    vocabulary: set[str] = field(default_factory=set)
     stems: set[str] = field(default_factory=set)
     stem_lengths: tuple[int, ...] = ()
     whole: dict[tuple[str, ...], str] = field(default_factory=dict)
@@ -42,17 +45,30 @@ class Lexicon:
 
 @cache
 def lexicon() -> Lexicon:
-    """The word lists, read from package data; about a tenth of a second, once per process."""
+    """The word lists, read from package data once per process."""
     built = Lexicon()
     for name in FILES:
         for section, phrase in _entries(name):
-            _add(built, section, phrase)
+            _add(built, (section, name), phrase)
     for country, phrase in _entries("places"):
         tokens = fold_phrase(phrase)
         built.places[tokens] = country
-        _insert(built, tokens, "PLACE")
+        _insert_plain(built.plain, tokens, ("PLACE", country))
+    for token, nodes in built.plain.following.items():
+        built.root.following.setdefault(token, []).extend(nodes)
+    _gather_words(built.root, built.vocabulary, set())
     built.stem_lengths = tuple(sorted({len(stem) for stem in built.stems}))
     return built
+
+
+def _gather_words(node: Node, words: set[str], seen: set[int]) -> None:
+    if id(node.following) in seen:
+        return
+    seen.add(id(node.following))
+    for token, nodes in node.following.items():
+        words.add(token)
+        for after in nodes:
+            _gather_words(after, words, seen)
 
 
 def _entries(name: str) -> Iterator[tuple[str, str]]:
@@ -65,16 +81,11 @@ def _entries(name: str) -> Iterator[tuple[str, str]]:
         if stripped.startswith("["):
             section = stripped.strip("[]")
             continue
-        for phrase in stripped.split(";"):
-            if phrase.strip():
-                yield from ((section, variant) for variant in expand(phrase.strip()))
+        yield from ((section, phrase.strip()) for phrase in stripped.split(";") if phrase.strip())
 
 
 def expand(phrase: str) -> Iterator[str]:
     """Every phrase that "(a|b) c (d)?" stands for."""
-    if "(" not in phrase:
-        yield phrase
-        return
     parts: list[list[str]] = []
     last = 0
     for match in _GROUP.finditer(phrase):
@@ -85,33 +96,67 @@ def expand(phrase: str) -> Iterator[str]:
     yield from ("".join(choice) for choice in product(*parts))
 
 
-def _add(built: Lexicon, section: str, phrase: str) -> None:
+def _add(built: Lexicon, listed: tuple[str, str], phrase: str) -> None:
+    section = listed[0]
     if section == "NUMBER":
         word, _, value = phrase.partition("=")
         built.numbers[" ".join(fold_phrase(word))] = int(value)
-        return
-    is_stem = phrase.endswith("*")
-    tokens = fold_phrase(phrase.rstrip("*"))
-    if section in ("OPT_OUT", "OPT_IN"):
-        built.whole[tokens] = section
+    elif section in ("OPT_OUT", "OPT_IN"):
+        built.whole[fold_phrase(phrase)] = section
     elif section == "FUZZY":
-        _add_fuzzy(built, tokens[0])
-    elif is_stem and len(tokens) == 1:
-        built.stems.add(tokens[0])
+        _add_fuzzy(built, phrase)
+    elif phrase.endswith("*") and len(_UNIT.findall(phrase)) == 1:
+        built.stems.update(token for variant in expand(phrase[:-1]) for token in fold_phrase(variant))
+    elif "(" in phrase:
+        _insert_grouped(built.root, phrase.replace("*", ""), listed)
     else:
-        _insert(built, tokens, section)
+        _insert_plain(built.plain, fold_phrase(phrase.replace("*", "")), listed)
 
 
-def _insert(built: Lexicon, tokens: tuple[str, ...], section: str) -> None:
-    node = built.root
+def _insert_plain(root: Node, tokens: tuple[str, ...], listed: tuple[str, str]) -> None:
+    node = root
     for token in tokens:
-        node = node.following.setdefault(token, Node())
-    node.classes.add(section)
+        node = node.following.setdefault(token, [Node()])[0]
+    node.classes.add(listed)
 
 
-def _add_fuzzy(built: Lexicon, word: str) -> None:
-    for shortened in (word, *drop_one(word)):
-        built.nearly.setdefault(shortened, set()).add(word)
+def _insert_grouped(root: Node, phrase: str, listed: tuple[str, str]) -> None:
+    """Lay a phrase with alternatives down from its end, so that alternatives share what comes after them."""
+    following: dict[str, list[Node]] = {}
+    can_end = True
+    for unit in reversed(_UNIT.findall(phrase)):
+        options, is_optional = _options(unit)
+        done = Node(following, {listed} if can_end else set())
+        entry: dict[str, list[Node]] = {}
+        for tokens in options:
+            _lay(entry, tokens, done)
+        if is_optional:
+            for token, nodes in following.items():
+                entry.setdefault(token, []).extend(nodes)
+        following, can_end = entry, can_end and is_optional
+    for token, nodes in following.items():
+        root.following.setdefault(token, []).extend(nodes)
+
+
+def _options(unit: str) -> tuple[set[tuple[str, ...]], bool]:
+    group = _GROUP.fullmatch(unit)
+    variants = group.group(1).split("|") if group else list(expand(unit))
+    folded = {fold_phrase(variant) for variant in variants}
+    return {tokens for tokens in folded if tokens}, bool(group and group.group(2))
+
+
+def _lay(entry: dict[str, list[Node]], tokens: tuple[str, ...], done: Node) -> None:
+    node = done
+    for token in reversed(tokens[1:]):
+        node = Node({token: [node]})
+    entry.setdefault(tokens[0], []).append(node)
+
+
+def _add_fuzzy(built: Lexicon, phrase: str) -> None:
+    tokens = fold_phrase(phrase)
+    if len(tokens) == 1:
+        for shortened in (tokens[0], *drop_one(tokens[0])):
+            built.nearly.setdefault(shortened, set()).add(tokens[0])
 
 
 def drop_one(word: str) -> list[str]:

@@ -6,6 +6,7 @@ from consular.domain.keywords.spans import Reading, Span
 
 _REACH: Final = 4
 _GAP: Final = 3
+_LONGEST_DENIAL: Final = 8
 _SOFTENERS: Final = frozenset({"any", "in", "a", "an", "the", "your", "very", "really", "de", "d", "le", "la", "en", "koi", "اي"})
 _FAINT: Final = ("help", "need", "urgent", "emerg", "asist", "call", "contact", "requir", "asap", "please", "aide", "aid",
                  "urgen", "madad", "مساعد", "طار", "عاجل", "मदद")  # fmt: skip
@@ -75,8 +76,9 @@ def _is_longer_than_denial(span: Span, reading: Reading) -> bool:
     """ "no help came" holds more than "no help" does, so it is a call for help."""
     overlapping = [
         other
-        for other in reading.of("NX", "NG", "NB")
-        if other.start <= span.end - 1 and span.start <= other.end - 1
+        for spans in reading.starting[max(0, span.start - _LONGEST_DENIAL) : span.end]
+        for other in spans
+        if other.kind in ("NX", "NG", "NB") and other.end > span.start
     ]
     return bool(overlapping) and all(
         span.start <= other.start and other.end <= span.end and (other.end - other.start) < (span.end - span.start)
@@ -109,8 +111,17 @@ def _wants(reading: Reading, silenced: list[int]) -> list[Span]:
         return []
     before = [s for s in reading.of("LKF") if not silenced[s.start]]
     after = [s for s in reading.of("LKB") if not silenced[s.start]]
-    pairs = [Span(lack.start, thing.end, "NEED") for thing in things for lack in before if 0 <= thing.start - lack.end < _GAP]
-    pairs += [Span(thing.start, lack.end, "NEED") for thing in things for lack in after if 0 <= lack.start - thing.end < _GAP]
+    starts_by_end: dict[int, list[int]] = {}
+    ends_by_start: dict[int, list[int]] = {}
+    for lack in before:
+        starts_by_end.setdefault(lack.end, []).append(lack.start)
+    for lack in after:
+        ends_by_start.setdefault(lack.start, []).append(lack.end)
+    pairs: list[Span] = []
+    for thing in things:
+        for gap in range(_GAP):
+            pairs += [Span(start, thing.end, "NEED") for start in starts_by_end.get(thing.start - gap, ())]
+            pairs += [Span(thing.start, end, "NEED") for end in ends_by_start.get(thing.end + gap, ())]
     return pairs
 
 

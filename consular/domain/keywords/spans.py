@@ -11,17 +11,18 @@ HOME_COUNTRIES: Final = frozenset({"IN", "FR", "GB", "US", "CA", "DE", "BE", "CH
 _MOST_BARE: Final = 20
 _MOST_WITH_UNIT: Final = 500
 _ARABIC_FRONTS: Final = ("وال", "بال", "فال", "كال", "ال", "لل", "و", "ف", "ب", "ل", "ه", "س", "ك", "عال", "ع", "حا", "ح", "ي", "ن", "ت", "بي", "بن", "بت", "هن", "هي", "سن", "وب", "ون", "وم")  # fmt: skip
-_LONGEST_STEM: Final = 14
+_COUNTS: Final = {"UNIT": "COUNT", "UNIT_GROUP": "COUNT_GROUP", "UNIT_CHILD": "COUNT_CHILD"}
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Tokens start..end (end excluded) stand for a class; `value` is a count, a country or the like."""
+    """Tokens start..end (end excluded) stand for a class; `value` is a count, `listed` the list it was found in."""
 
     start: int
     end: int
     kind: str
     value: int | str | None = None
+    listed: str = ""
 
 
 @dataclass(slots=True)
@@ -32,9 +33,19 @@ class Reading:
     breaks: frozenset[int]
     starting: list[list[Span]]
     known: list[bool] = field(default_factory=list)
+    _by_kind: dict[str, list[Span]] = field(default_factory=dict)
 
     def of(self, *kinds: str) -> list[Span]:
-        return [span for spans in self.starting for span in spans if span.kind in kinds]
+        """The spans of these classes, in the order of the text within each class."""
+        if len(kinds) == 1:
+            return self._by_kind.get(kinds[0], [])
+        return [span for kind in kinds for span in self._by_kind.get(kind, ())]
+
+    def sort_by_kind(self) -> None:
+        """Call once when all spans are in."""
+        for spans in self.starting:
+            for span in spans:
+                self._by_kind.setdefault(span.kind, []).append(span)
 
     def words(self, span: Span) -> str:
         return " ".join(self.tokens[span.start : span.end])
@@ -47,7 +58,8 @@ def read(folded: Folded, lexicon: Lexicon, crisis_country: str | None) -> Readin
     reading.known = _known(reading)
     _add_needs_by_stem(reading, lexicon)
     _add_numbers(reading, lexicon)
-    _add_places(reading, lexicon, crisis_country)
+    _add_places(reading, crisis_country)
+    reading.sort_by_kind()
     return reading
 
 
@@ -59,7 +71,7 @@ def _unglue_all(folded: Folded, lexicon: Lexicon) -> tuple[tuple[str, ...], froz
     for index, token in enumerate(folded.tokens):
         if index in folded.breaks:
             breaks.add(len(tokens))
-        parts = None if token in lexicon.root.following else unglue(token)
+        parts = None if token in lexicon.vocabulary or has_need_stem(token, lexicon) else unglue(token)
         is_word = parts is not None and any(part in lexicon.root.following for part in parts)
         tokens.extend(parts if parts is not None and is_word else (token,))
     if len(folded.tokens) in folded.breaks:
@@ -68,14 +80,18 @@ def _unglue_all(folded: Folded, lexicon: Lexicon) -> tuple[tuple[str, ...], froz
 
 
 def _walk(tokens: tuple[str, ...], start: int, root: Node) -> list[Span]:
-    found: list[Span] = []
-    node: Node | None = root.following.get(tokens[start])
+    found: set[tuple[int, str, str]] = set()
+    nodes = root.following.get(tokens[start], ())
     end = start + 1
-    while node is not None:
-        found.extend(Span(start, end, kind) for kind in node.classes)
-        node = node.following.get(tokens[end]) if end < len(tokens) else None
+    while nodes:
+        for node in nodes:
+            found.update((end, kind, listed) for kind, listed in node.classes)
+        if end == len(tokens):
+            break
+        token = tokens[end]
+        nodes = [after for node in nodes if token in node.following for after in node.following[token]]
         end += 1
-    return found
+    return [Span(start, stop, kind, None, listed) for stop, kind, listed in sorted(found)]
 
 
 def _known(reading: Reading) -> list[bool]:
@@ -142,39 +158,37 @@ def _digit_kind(value: int) -> str:
 def _add_units(reading: Reading, index: int, value: int) -> None:
     after = index + 1
     units = reading.starting[after] if after < len(reading.tokens) else []
-    ends = [(span.end, span.kind) for span in units if span.kind in ("UNIT", "UNIT_CHILD")]
-    for end, kind in ends:
-        reading.starting[index].append(Span(index, end, "COUNT" if kind == "UNIT" else "COUNT_CHILD", value))
+    ends = [(span.end, _COUNTS[span.kind]) for span in units if span.kind in _COUNTS]
+    reading.starting[index].extend(Span(index, end, kind, value) for end, kind in ends)
     for start in range(max(0, index - 5), index):
         if any(span.kind == "UNIT_FRONT" and span.end == index for span in reading.starting[start]):
             reading.starting[start].append(Span(start, after, "COUNT", value))
             reading.starting[start].extend(Span(start, end, "COUNT", value) for end, _ in ends)
 
 
-def _add_places(reading: Reading, lexicon: Lexicon, crisis_country: str | None) -> None:
-    for spans in list(reading.starting):
-        for span in [s for s in spans if s.kind in ("PLACE", "SPOT")]:
-            country = lexicon.places.get(reading.tokens[span.start : span.end])
-            is_home = span.kind == "PLACE" and _is_elsewhere(country, crisis_country)
-            _add_place(reading, span, "HOME" if is_home else ("AT" if span.kind == "PLACE" else "AT_SPOT"))
+def _add_places(reading: Reading, crisis_country: str | None) -> None:
+    for span in [s for spans in reading.starting for s in spans if s.kind in ("PLACE", "SPOT")]:
+        if span.kind == "SPOT":
+            _add_place(reading, span, "SPOT_AT")
+        else:
+            _add_place(reading, span, "HOME" if _is_elsewhere(span.listed, crisis_country) else "AT")
 
 
-def _is_elsewhere(country: str | None, crisis_country: str | None) -> bool:
+def _is_elsewhere(country: str, crisis_country: str | None) -> bool:
     if crisis_country is None:
         return country in HOME_COUNTRIES
     return country != crisis_country
 
 
 def _add_place(reading: Reading, span: Span, kind: str) -> None:
-    starts = [span.start] if kind != "AT_SPOT" else []
+    starts = [span.start] if kind != "SPOT_AT" else []
     for start in range(max(0, span.start - 3), span.start):
         starts.extend(s.start for s in reading.starting[start] if s.kind == "PREP" and s.end == span.start)
     after = reading.starting[span.end] if span.end < len(reading.tokens) else []
-    ends = [span.end, *(s.end for s in after if s.kind == "POST")]
+    ends = {span.end, *(s.end for s in after if s.kind == "POST")}
     for start in starts:
-        name = kind if kind != "AT_SPOT" else "AT"
-        reading.starting[start].extend(Span(start, end, name, kind) for end in ends)
-    if kind != "AT_SPOT":
+        reading.starting[start].extend(Span(start, end, kind) for end in sorted(ends))
+    if kind != "SPOT_AT":
         _add_departures(reading, span, after, is_home=kind == "HOME")
 
 
