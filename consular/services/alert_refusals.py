@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from consular.domain.alerts import AlertState, Refusal
 from consular.domain.cap import AlertStatus
@@ -33,6 +34,12 @@ def require_gateway(status: AlertStatus, gateways: Collection[str]) -> None:
         f"No gateway for {status.value} alerts is set up, so nothing can be sent. Whoever runs this server must set "
         f"the {prefix}_* variables and restart; `consular check-config` says which are missing."
     )
+
+
+def require_open(closed_at: datetime | None) -> None:
+    """Raise ConflictError when the crisis was closed: nothing new leaves for it."""
+    if closed_at is not None:
+        raise ConflictError("This crisis is closed, so nothing new is sent for it: open a new one.")
 
 
 def check_typed(status: AlertStatus, seen_count: int, typed_count: int | None) -> None:

@@ -26,7 +26,7 @@ from consular.domain.alerts import (
 )
 from consular.domain.audience import AudienceRule, rule_from_dict, rule_to_dict
 from consular.domain.cap import AlertStatus, Category, Certainty, MsgType, ResponseType, Severity, Urgency
-from consular.errors import ConflictError, NotFoundError
+from consular.errors import NotFoundError
 from consular.extensions import cipher
 from consular.locales import LANGUAGES
 from consular.models.alerts import Alert, AlertDecision, AlertEvent, AlertInfo
@@ -44,6 +44,7 @@ from consular.services.alert_refusals import (
     check_typed,
     refused,
     require_gateway,
+    require_open,
     required_note,
 )
 from consular.services.audit import AnySession
@@ -77,8 +78,7 @@ def write(crisis_id: UUID, draft: AlertDraft, officer_id: UUID, now: datetime) -
         crisis = session.get(Crisis, crisis_id)
         if crisis is None:
             raise NotFoundError("There is no such crisis.")
-        if crisis.closed_at is not None:
-            raise ConflictError("This crisis is closed: open a new one to write an alert.")
+        require_open(crisis.closed_at)
         alert = Alert(
             id=alert_id,
             crisis_id=crisis_id,
@@ -120,6 +120,7 @@ def submit(alert_id: UUID, officer_id: UUID, now: datetime, *, gateways: Collect
     with unit_of_work() as session:
         alert = _lock(session, alert_id)
         alert.state = _next(alert, AlertAction.SUBMIT, officer_id)
+        require_open(alert.crisis.closed_at)
         require_gateway(alert.crisis.status, gateways)
         if not alert.infos:
             raise refused(Refusal.NO_TEXT)
@@ -186,6 +187,7 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
         crisis = alert.crisis
         if alert.state is AlertState.ISSUED:
             raise _already_issued(session, alert_id)
+        require_open(crisis.closed_at)
         require_gateway(crisis.status, gateways)
         rule = _rule(alert)
         stored = ApprovedContent(content_of(alert), alert.audience, seen_count)

@@ -225,10 +225,15 @@ def test_every_decision_is_in_the_audit_with_its_officer(world, session) -> None
     ]
 
 
-def test_a_closed_crisis_takes_no_new_alert(world) -> None:
+def test_a_closed_crisis_takes_and_releases_no_alert(world) -> None:
+    drafted, submitted = world.drafted(), world.submitted()
     crises.close_crisis(world.crisis, world.approver, NOW)
     with pytest.raises(ConflictError, match="closed"):
         world.drafted()
+    with pytest.raises(ConflictError, match="closed"):
+        alerts.submit(drafted, world.author, NOW, gateways=BOTH)
+    with pytest.raises(ConflictError, match="closed"):
+        world.approve(submitted)
 
 
 def test_what_is_not_there_is_not_found(world) -> None:
