@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +13,7 @@ from sqlalchemy import Row
 
 from consular.domain.cap import AlertStatus
 from consular.domain.phone_spellings import match_variants
-from consular.domain.replies import CLASSIFIER_VERSION, ReplyKind, classify
+from consular.domain.replies import CLASSIFIER_VERSION, Classification, ReplyKind, classify
 from consular.extensions import cipher
 from consular.models.assistance import RequestKind
 from consular.models.inbound import InboundPath
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 MOST_TRIES = 3
 MOST_RECEIPTS_AN_HOUR = 10
+
+Reader = Callable[[str, str | None], Classification]
 
 _STATUS_OF_GATEWAY = {"actual": AlertStatus.ACTUAL, "exercise": AlertStatus.EXERCISE}
 
@@ -62,8 +64,10 @@ def store(
     return is_new
 
 
-def process() -> int:
+def process(read: Reader = classify) -> int:
     """Work on the oldest waiting texts, at most BATCH; how many there were. One transaction: all of it or nothing.
+
+    read: domain.replies.classify, text and language to kind and count.
 
     When it fails, each text's try is counted and the error raised; from then on they are taken one by one, so that a text
     that breaks the work stops only itself. After MOST_TRIES it goes unread to the officers.
@@ -75,7 +79,7 @@ def process() -> int:
             rows = inbound.take(session, BATCH)
             ids = [row.id for row in rows]
             if rows:
-                _work(session, rows)
+                _work(session, rows, read)
         is_done = True
     finally:
         if ids and not is_done:
@@ -84,13 +88,13 @@ def process() -> int:
     return len(ids)
 
 
-def _work(session: inbound.AnySession, rows: Sequence[Row[Any]]) -> None:
+def _work(session: inbound.AnySession, rows: Sequence[Row[Any]], read: Reader) -> None:
     texts = [text for row in rows if (text := _opened(row)) is not None]
     opened = {text.row.id for text in texts}
     given_up = _given_up(session, [row.id for row in rows if row.id not in opened])
     _match(session, texts)
     for text in texts:
-        reading = classify(text.body, text.language)
+        reading = read(text.body, text.language)
         text.kind, text.count = reading.kind, reading.count
     _act_on_phones(session, texts)
     receipts = [receipt for text in texts if (receipt := text.receipt()) is not None]

@@ -365,15 +365,14 @@ def poisoned(body: str, language: str | None):
     return classify(body, language)
 
 
-def test_a_text_that_breaks_the_reader_stops_only_itself_and_reaches_a_human(session, monkeypatch):
+def test_a_text_that_breaks_the_reader_stops_only_itself_and_reaches_a_human(session):
     event_id = alert_everybody(session, 5)
-    monkeypatch.setattr(inbound, "classify", poisoned)
     for number in range(1, 6):
         hear("poison" if number == 3 else "1", sender=phone(number), minutes=number)
     failures = 0
     for _ in range(20):
         try:
-            if not inbound.process():
+            if not inbound.process(poisoned):
                 break
         except Poison:
             failures += 1
