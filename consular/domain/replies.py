@@ -21,9 +21,7 @@ CLASSIFIER_VERSION: Final = "2026.1"
 
 _EXACT_LENGTH: Final = 40
 _WRONG_PERSON_WORDS: Final = 14
-_SAFE_WORDS: Final = ("J", "JA", "CS", "ONE")
-_COUNTED: Final = ("COUNT", "COUNT_GROUP", "COUNT_CHILD")
-_GONE_WORDS: Final = ("NT", "NL", "NLH", "THREE")
+_CONTRADICTION: Final = -1
 
 
 class ReplyKind(StrEnum):
@@ -36,6 +34,18 @@ class ReplyKind(StrEnum):
     OPT_IN = "OPT_IN"
     WRONG_PERSON = "WRONG_PERSON"
     UNCLEAR = "UNCLEAR"
+
+
+_KINDS: Final = {
+    Said.SAFE: ReplyKind.SAFE,
+    Said.NOT_THERE: ReplyKind.NOT_THERE,
+    Said.NEEDS_HELP: ReplyKind.NEEDS_HELP,
+}
+_WORDS: Final = {
+    Said.SAFE: ("J", "JA", "CS", "ONE"),
+    Said.NOT_THERE: ("NT", "NL", "NLH", "THREE"),
+    Said.NEEDS_HELP: ("TWO",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,54 +123,32 @@ def _plain_answer(reading: Reading, folded: Folded) -> Classification | None:
     if folded.is_doubtful:
         return None
     statements = plain_statements(reading)
-    if len(statements) != 1:
-        return _unclear() if statements else None
-    (said,) = statements
-    if said is Said.SAFE:
-        return _safe(reading)
-    if said is Said.NOT_THERE:
-        return Classification(ReplyKind.NOT_THERE, None, _matched(reading, reading.of(*_GONE_WORDS)))
-    if said is Said.NEEDS_HELP:
-        return Classification(ReplyKind.NEEDS_HELP, _counts(reading).total, _matched(reading, reading.of("TWO")[:1]))
-    return _unclear()
-
-
-def _safe(reading: Reading) -> Classification:
-    counts = _counts(reading)
-    if counts.contradict:
+    if not statements:
+        return None
+    said = _agreed({statement.said for statement in statements})
+    counts = {_household(statement.numbers) for statement in statements}
+    count = counts.pop() if len(counts) == 1 else None
+    if said is None or count == _CONTRADICTION:
         return _unclear()
-    return Classification(ReplyKind.SAFE, counts.total, _matched(reading, reading.of(*_SAFE_WORDS)))
+    return Classification(_KINDS[said], count, _matched(reading, reading.of(*_WORDS[said])))
 
 
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    total: int | None
-    contradict: bool = False
+def _agreed(meanings: set[Said]) -> Said | None:
+    """The one meaning of a text; "we reached India safely" may say safe by the way, safe and gone together stay unclear."""
+    if meanings == {Said.NOT_THERE, Said.NOT_THERE | Said.SAFE}:
+        return Said.NOT_THERE
+    (first, *others) = meanings
+    return first if not others and first in _KINDS else None
 
 
-def _counts(reading: Reading) -> _Counts:
-    """Adults and children are added; two other numbers contradict each other."""
-    spans = _longest(reading.of(*_COUNTED))
-    code = next((s for s in reading.of("ONE", "TWO", "THREE", "BARE") if not _inside(s, spans)), None)
-    starts_with_code = code is not None and code.kind != "BARE"
-    loose = [s for s in _longest(reading.of("BARE", "TWO", "THREE", "FEW")) if not _inside(s, spans)]
-    if starts_with_code:
-        loose = [s for s in loose if s is not code and s.start != (code.start if code else -1)]
-    numbers = [s for s in (*spans, *loose) if isinstance(s.value, int)]
+def _household(numbers: tuple[tuple[str, int], ...]) -> int | None:
+    """Adults and children are added; any other two numbers contradict each other."""
     if not numbers:
-        return _Counts(None)
+        return None
     if len(numbers) == 1:
-        return _Counts(_value(numbers[0]))
-    is_split = len(numbers) == 2 and sum(s.kind == "COUNT_CHILD" for s in numbers) == 1 and numbers[0].kind in _COUNTED
-    return _Counts(sum(_value(s) for s in numbers)) if is_split else _Counts(None, contradict=True)
-
-
-def _value(span: Span) -> int:
-    return span.value if isinstance(span.value, int) else 0
-
-
-def _inside(span: Span, others: list[Span]) -> bool:
-    return any(other.start <= span.start and span.end <= other.end for other in others)
+        return numbers[0][1]
+    kinds = {kind for kind, _value in numbers}
+    return sum(value for _kind, value in numbers) if kinds == {"COUNT", "COUNT_CHILD"} else _CONTRADICTION
 
 
 def _longest(spans: list[Span]) -> list[Span]:
@@ -172,11 +160,9 @@ def _longest(spans: list[Span]) -> list[Span]:
 
 
 def _first_count(reading: Reading) -> int | None:
-    counts = _longest(reading.of(*_COUNTED))
-    if counts:
-        return _value(counts[0])
-    digits = reading.of("BARE")
-    return _value(digits[0]) if len(digits) == 1 and reading.of("TWO") and len(reading.tokens) <= 3 else None
+    counts = _longest(reading.of("COUNT", "COUNT_GROUP", "COUNT_CHILD"))
+    value = counts[0].value if counts else None
+    return value if isinstance(value, int) else None
 
 
 def _wrong_person(reading: Reading) -> Classification | None:

@@ -30,7 +30,7 @@ _ENGLISH_TAILS: Final = {"m": " am", "re": " are", "ve": " have", "ll": " will",
 _IRREGULAR: Final = {"can": "can not", "won": "will not", "shan": "shall not", "ain": "is not"}
 _APOSTROPHE: Final = re.compile(r"(?<![a-z])([a-z]{0,14})'([a-z]{0,12})")
 _DOUBLED: Final = re.compile(r"([^\W\d_])\1+")
-_REFERENCE: Final = re.compile(r"\bref(?:erence)?[ ,.:#-]{0,3}(?=[a-z]{0,5}\d)[a-z0-9]{6}\b")
+_REFERENCE: Final = re.compile(r"\bref(?:erence)?[ ,.:#-]{0,6}(?=[a-z]{0,5}\d)[a-z0-9]{6}\b")
 _NUMBER_RANGE: Final = re.compile(r"\d[./]\d|\d ?[-/] ?\d|(?:^|\s)- ?\d")
 _SAD_FACE: Final = re.compile(r"[:;=]['’]?-?[(\[{|@/\\]|!=")
 _STRUCK_OUT: Final = frozenset("\u0334\u0335\u0336\u0337\u0338\u20d2\u20d3\u20e0\u20e5\u20eb")

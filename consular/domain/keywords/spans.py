@@ -11,6 +11,7 @@ HOME_COUNTRIES: Final = frozenset({"IN", "FR", "GB", "US", "CA", "DE", "BE", "CH
 _MOST_BARE: Final = 20
 _MOST_WITH_UNIT: Final = 500
 _ARABIC_FRONTS: Final = ("وال", "بال", "فال", "كال", "ال", "لل", "و", "ف", "ب", "ل", "ه", "س", "ك", "عال", "ع", "حا", "ح", "ي", "ن", "ت", "بي", "بن", "بت", "هن", "هي", "سن", "وب", "ون", "وم")  # fmt: skip
+_LONGEST_PREPOSITION: Final = 3
 _COUNTS: Final = {"UNIT": "COUNT", "UNIT_GROUP": "COUNT_GROUP", "UNIT_CHILD": "COUNT_CHILD"}
 
 
@@ -181,14 +182,14 @@ def _is_elsewhere(country: str, crisis_country: str | None) -> bool:
 
 
 def _add_place(reading: Reading, span: Span, kind: str) -> None:
-    starts = [span.start] if kind != "SPOT_AT" else []
-    for start in range(max(0, span.start - 3), span.start):
-        starts.extend(s.start for s in reading.starting[start] if s.kind == "PREP" and s.end == span.start)
     after = reading.starting[span.end] if span.end < len(reading.tokens) else []
-    ends = {span.end, *(s.end for s in after if s.kind == "POST")}
-    for start in starts:
-        reading.starting[start].extend(Span(start, end, kind) for end in sorted(ends))
+    ends = sorted({span.end, *(s.end for s in after if s.kind in ("POST", "SPOT"))})
+    for start in range(max(0, span.start - _LONGEST_PREPOSITION), span.start):
+        if any(s.kind == "PREP" and s.end == span.start for s in reading.starting[start]):
+            reading.starting[start].extend(Span(start, end, kind) for end in ends)
     if kind != "SPOT_AT":
+        name = kind if any(s.kind == "POST" for s in after) else f"{kind}_NAME"
+        reading.starting[span.start].extend(Span(span.start, end, name) for end in ends)
         _add_departures(reading, span, after, is_home=kind == "HOME")
 
 
