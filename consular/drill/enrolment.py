@@ -31,11 +31,16 @@ Progress = Callable[[int], None]
 def split(people: int, forms: int, seed: int, scenario: Scenario) -> tuple[list[Citizen], list[Citizen]]:
     """Exactly `people` persons: those that use the web form (at most `forms`), and those that come as lists.
 
-    Whoever is reported twice comes twice in the lists, under the same name and phone, and stays one person.
+    Two people of one name on one phone get different names, or they would be taken for one. Whoever is reported twice
+    comes twice in the lists, under the same name and phone, and stays one person.
     """
     by_form: list[Citizen] = []
     listed: list[Citizen] = []
+    namesakes: set[tuple[str | None, str]] = set()
     for citizen in citizens(people, seed, scenario):
+        while (citizen.mobile, citizen.name) in namesakes:
+            citizen = replace(citizen, name=f"{citizen.name} II")  # noqa: PLW2901
+        namesakes.add((citizen.mobile, citizen.name))
         uses_form = len(by_form) < forms and citizen.source in _BY_FORM and citizen.mobile is not None
         (by_form if uses_form else listed).append(citizen)
         if citizen.registers_again and citizen.mobile is not None and not uses_form:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from consular.drill.scenario import Scenario, provenance
@@ -29,14 +30,19 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was run. forms: registrations through the web form. approval_seconds: seen from the approver's browser."""
+
+    scenario: Scenario
+    seed: int
+    forms: int
+    approval_seconds: float
+    seconds: float
+
+
 def compose(
-    scenario: Scenario,
-    seed: int,
-    approval_seconds: float,
-    stats: Mapping[str, Any],
-    invariants: Sequence[Invariant],
-    forms: int,
-    seconds: float,
+    run: Run, stats: Mapping[str, Any], understood: Mapping[str, Any], invariants: Sequence[Invariant]
 ) -> dict[str, Any]:
     """The report as one JSON document; needs an application context."""
     event = drills.latest_event()
@@ -45,25 +51,26 @@ def compose(
     buckets = drills.buckets(event.crisis_id)
     last = float(times.last or 0)
     return {
-        "scenario": scenario.name,
-        "seed": seed,
+        "scenario": run.scenario.name,
+        "seed": run.seed,
         "people": int(event.people),
         "messages": drills.message_states(event.id),
         "gateway": dict(stats),
         "persons": {name: sum(buckets.get(bucket, 0) for bucket in group) for name, group in _PERSONS.items()},
         "not_reached": {bucket.value: buckets.get(bucket, 0) for bucket in _PERSONS["not_reached"]},
         "replies": {"received": int(heard.received), "processed": int(heard.processed)},
-        "registered_by_form": forms,
+        "understood": understood,
+        "registered_by_form": run.forms,
         "timings": {
-            "approval_s": round(approval_seconds, 3),
+            "approval_s": round(run.approval_seconds, 3),
             "first_handover_s": round(float(times.first), 3),
             "all_accepted_s": round(last, 3),
             "messages_per_s": round(times.number / last, 1) if last else 0.0,
             "reply_to_board_p99_s": round(float(heard.p99) + BOARD_REFRESH_SECONDS, 3),
-            "drill_s": round(seconds, 1),
+            "drill_s": round(run.seconds, 1),
         },
         "invariants": {invariant.name: {"ok": invariant.ok, "detail": invariant.detail} for invariant in invariants},
-        "provenance": [{"fact": fact, "value": value, "mark": mark} for fact, value, mark in provenance(scenario)],
+        "provenance": [{"fact": fact, "value": value, "mark": mark} for fact, value, mark in provenance(run.scenario)],
         "ok": all(invariant.ok for invariant in invariants) and heard.received == heard.processed,
     }
 
@@ -81,6 +88,9 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     gateway, replies, timings = report["gateway"], report["replies"], report["timings"]
     yield f"  gateway: {gateway['accepted']:,} texts accepted, {gateway['duplicates']:,} twice"
     yield f"  replies: {replies['received']:,} received, {replies['processed']:,} processed"
+    yield "  meant, and read as:"
+    for kind, read in report["understood"].items():
+        yield f"    {kind.replace('_', ' '):>14}  " + ", ".join(f"{number:,} {name}" for name, number in read.items())
     yield f"  registered through the form: {report['registered_by_form']:,}; the others came as lists\n"
     yield f"  approval {timings['approval_s']:.2f} s, first hand-over {timings['first_handover_s']:.2f} s after it"
     yield f"  all accepted after {timings['all_accepted_s']:.2f} s: {timings['messages_per_s']:,.0f} messages/s"

@@ -15,7 +15,7 @@ from flask import Flask
 from config import Config
 from consular import create_app
 from consular.cli.operate import upgrade_schema
-from consular.drill import desk, enrolment, report, scenario, world
+from consular.drill import desk, enrolment, report, scenario, scoring, world
 from consular.errors import ConflictError
 from consular.queries import counters, drills
 from consular.services.keys import note_keys
@@ -77,10 +77,16 @@ def held(order: Order, screen: Screen) -> Iterator[Drill]:
             released = desk.issue(running.web_url, officers[0], chosen)
             _watch(running, screen)
             stats = _get(running, "stats")
-            broken = check_invariants(list(_lines(running, "log")), _acknowledged(running))
+            answers = [row for row in _lines(running, "answers") if row["sid"] and row["acked_at"] is not None]
+            checked = check_invariants(list(_lines(running, "log")), {row["sid"] for row in answers})
+            understood = scoring.score({row["sid"]: row["kind"] for row in answers})
             seconds = time.monotonic() - started
+            checks = [*checked, scoring.nobody_wrongly_safe(understood)]
             document = report.compose(
-                chosen, order.seed, released.approval_seconds, stats, broken, len(by_form) - refused, seconds
+                report.Run(chosen, order.seed, len(by_form) - refused, released.approval_seconds, seconds),
+                stats,
+                understood,
+                checks,
             )
         yield Drill(running, officers[0], released, document)
 
@@ -159,7 +165,3 @@ def _lines(running: world.World, what: str) -> Iterator[dict[str, Any]]:
     text = requests.get(f"{running.gateway_url}/_sim/{what}", timeout=120).text
     for line in text.splitlines():
         yield json.loads(line)
-
-
-def _acknowledged(running: world.World) -> set[str]:
-    return {row["sid"] for row in _lines(running, "answers") if row["sid"] and row["acked_at"] is not None}

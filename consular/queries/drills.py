@@ -59,6 +59,12 @@ def replies() -> Row[Any]:
     ).one()
 
 
+def readings() -> dict[str, str]:
+    """How each text was read, by the gateway's id of it."""
+    rows = db.session.execute(text("select provider_message_id, coalesce(kind, '') from inbound_messages"))
+    return {str(sid): str(kind) for sid, kind in rows}
+
+
 def waiting() -> dict[str, int]:
     """Rows that work still waits for."""
     row = db.session.execute(
