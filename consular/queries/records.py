@@ -93,7 +93,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One entry of a timeline. kind: said, act, sent, report, request. words: what the person wrote, as they wrote it."""
+    """One entry of a timeline. kind: said, act, sent, report, request. words: what the person wrote."""
 
     at: datetime
     kind: str
@@ -106,7 +106,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Everything an officer needs on one screen. timezone: IANA name of the place of stay, when the gazetteer has it."""
+    """Everything an officer needs on one screen. timezone: IANA name of the place of stay, if known."""
 
     id: UUID
     name: str

@@ -126,7 +126,8 @@ def test_an_assessment_stands_beside_the_persons_word(world: World, officer: Fla
     world.session.commit()
     form = {"csrf_token": csrf_of(officer.get(record_url(world, person)).text), "seen": "none"}
     form |= {"assessment": "missing", "note": "The hotel says he left."}
-    assert officer.post(record_url(world, person) + "/assessment", data=form).status_code == 303
+    answer = officer.post(record_url(world, person) + "/assessment", data=form, follow_redirects=True)
+    assert "Your assessment stands beside what the person said." in answer.text
     row = world.status(person)
     assert (row.stated, row.assessed) == (Stated.SAFE, Assessment.MISSING)
     page = officer.get(record_url(world, person)).text
