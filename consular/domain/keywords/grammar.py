@@ -56,7 +56,7 @@ MOVES: Final[dict[str, _Moves]] = {
     "subject": _SUBJECT,
     "settled": {**_SUBJECT, "K": ("subject", _), "F": ("settled", _), "V": ("settled", _), "A": ("settled", _)},
     "adverb": {
-        "A": ("adverb", _), "J": ("alone", _S), "JA": ("alone", _S), "S": ("subject", _), "BARE": ("settled", _),
+        "A": ("adverb", _), "JA": ("alone", _S), "CS": ("done", _S), "S": ("subject", _), "BARE": ("settled", _),
         "TWO": ("settled", _), "THREE": ("settled", _), "FEW": ("settled", _), "COUNT": ("settled", _),
         "COUNT_GROUP": ("settled", _),
     },
@@ -69,7 +69,8 @@ MOVES: Final[dict[str, _Moves]] = {
     },
     "and": {
         "F": ("done", _), "J": ("alone", _), "JA": ("alone", _), "A": ("adverb", _), "S": ("subject", _),
-        "CS": ("done", _S), "COUNT": ("done", _), "COUNT_CHILD": ("done", _), **_GO,
+        "CS": ("done", _S), "COUNT": ("done", _), "COUNT_CHILD": ("done", _), "AT": ("done", _), "SPOT_AT": ("done", _),
+        **_GO,
     },
     "done": {**_AFTER, "J": ("done", _), "JA": ("alone", _S), "A": ("adverb", _)},
     "code": {
