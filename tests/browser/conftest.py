@@ -37,9 +37,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def site(
-    chromium: Browser, servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mission]:
+def site(chromium: Browser, servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mission]:
     """The site with its workers; the gateway hands over two texts a second, so that there is time to stop one."""
     with mission(servers, "browser", tmp_path_factory.mktemp("site"), rate=2.0, speed=60.0) as running:
         yield running
@@ -107,7 +105,5 @@ def scrolls_sideways(page: Page) -> bool:
 
 
 def direction(page: Page, selector: str) -> str:
-    """"ltr" or "rtl", as the browser lays out that element."""
+    """ "ltr" or "rtl", as the browser lays out that element."""
     return str(page.locator(selector).first.evaluate("element => getComputedStyle(element).direction"))
-
-
