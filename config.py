@@ -1,4 +1,5 @@
-"""The only reader of the environment: Config.from_env() parses everything once, fails at start and names the variable."""
+"""The only reader of the environment: Config.from_env() parses everything once, fails at start and names the
+variable."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +42,8 @@ def _adapters(config: Config) -> Iterator[Finding]:
 
     gateways = [given for given in (config.actual_gateway, config.exercise_gateway) if given is not None]
     makers = [maker for is_exercise in (False, True) for maker in publisher_makers(config, is_exercise=is_exercise)]
-    for make in [*(partial(twilio_settings, gateway) for gateway in gateways), *makers]:
+    checks: list[Callable[[], object]] = [*(partial(twilio_settings, gateway) for gateway in gateways), *makers]
+    for make in checks:
         try:
             make()
         except ValueError as error:
