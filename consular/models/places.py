@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consular.extensions import Base
@@ -13,6 +13,7 @@ class Place(Base):
     """A populated place. id: GeoNames id. timezone: IANA name."""
 
     __tablename__ = "places"
+    __table_args__ = (Index("ix_places_country_population", "country", text("population desc")),)
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(200))
@@ -30,5 +31,5 @@ class PlaceName(Base):
     __table_args__ = (Index("ix_place_names_country_key", "country", "key"),)
 
     place_id: Mapped[int] = mapped_column(ForeignKey("places.id", ondelete="CASCADE"), primary_key=True)
-    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
     country: Mapped[CountryCode]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Computed, ForeignKey, Index, String
+from sqlalchemy import BigInteger, Computed, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consular.domain.delivery import Reach
@@ -39,17 +39,32 @@ class PersonStatus(Base):
 
     stated: what they said (domain.triage.fold over their StatusEvents), never changed by an assessment. assessed:
     what an officer
-    believes, shown beside it. bucket: derived by the database. reach: best news of any of their messages.
+    believes, shown beside it. bucket: derived by the database. reach: best news of any of their messages. No foreign keys, as in models.messages.
     """
 
     __tablename__ = "person_statuses"
     __table_args__ = (
         Index("ix_person_statuses_bucket", "crisis_id", "bucket", "person_id"),
+        Index(
+            "ix_person_statuses_stated",
+            "crisis_id",
+            "bucket",
+            "stated_at",
+            "person_id",
+            postgresql_where=text("stated is not null"),
+        ),
+        Index(
+            "ix_person_statuses_assessed",
+            "crisis_id",
+            "assessed",
+            "person_id",
+            postgresql_where=text("assessed is not null"),
+        ),
         Index("ix_person_statuses_person_id", "person_id"),
     )
 
-    crisis_id: Mapped[UUID] = mapped_column(ForeignKey("crises.id"), primary_key=True)
-    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    crisis_id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
     reach: Mapped[Reach] = enum_column(Reach)
     stated: Mapped[Stated | None] = enum_column(Stated)
     stated_count: Mapped[int | None]
@@ -70,7 +85,10 @@ class StatusEvent(Base):
     """
 
     __tablename__ = "status_events"
-    __table_args__ = (Index("ix_status_events_person", "person_id", "crisis_id", "said_at"),)
+    __table_args__ = (
+        Index("ix_status_events_person", "person_id", "crisis_id", "said_at"),
+        Index("ix_status_events_text_key", "text_key", postgresql_where=text("text_key is not null")),
+    )
 
     number: Mapped[NumberKey]
     id: Mapped[UUID] = mapped_column(unique=True)

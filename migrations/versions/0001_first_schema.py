@@ -120,6 +120,9 @@ def upgrade() -> None:
         sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_places")),
     )
+    op.create_index(
+        "ix_places_country_population", "places", ["country", sa.literal_column("population desc")], unique=False
+    )
     op.create_table(
         "receipt_events",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -147,6 +150,34 @@ def upgrade() -> None:
         ["received_at"],
         unique=False,
         postgresql_where=sa.text("processed_at is null"),
+    )
+    op.create_table(
+        "recipients",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "exclusion",
+            sa.Enum(
+                "no_phone",
+                "unusable_phone",
+                "opted_out",
+                name="exclusion",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.CheckConstraint("(message_id is null) <> (exclusion is null)", name=op.f("ck_recipients_message_or_reason")),
+        sa.PrimaryKeyConstraint("event_id", "person_id", name=op.f("pk_recipients")),
+    )
+    op.create_index(
+        "ix_recipients_message_id",
+        "recipients",
+        ["message_id"],
+        unique=False,
+        postgresql_where=sa.text("message_id is not null"),
     )
     op.create_table(
         "senders",
@@ -223,9 +254,89 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_officer_sessions_officer_id"), "officer_sessions", ["officer_id"], unique=False)
     op.create_table(
+        "person_statuses",
+        sa.Column("crisis_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "reach",
+            sa.Enum(
+                "no_phone",
+                "waiting",
+                "handed_over",
+                "delivered",
+                "not_delivered",
+                name="reach",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "stated",
+            sa.Enum(
+                "SAFE",
+                "NEEDS_HELP",
+                "NOT_THERE",
+                "UNCLEAR",
+                name="stated",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("stated_count", sa.Integer(), nullable=True),
+        sa.Column("stated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "assessed",
+            sa.Enum(
+                "safe",
+                "needs_help",
+                "not_there",
+                "missing",
+                "deceased",
+                name="assessment",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("assessed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("assessed_by", sa.Uuid(), nullable=True),
+        sa.Column(
+            "bucket",
+            sa.String(length=16),
+            sa.Computed(
+                "coalesce(lower(stated), case reach when 'delivered' then 'silent' when 'handed_over' then 'handed_over' when 'not_delivered' then 'not_delivered' when 'no_phone' then 'no_phone' else 'waiting' end)",
+                persisted=True,
+            ),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["assessed_by"], ["officers.id"], name=op.f("fk_person_statuses_assessed_by")),
+        sa.PrimaryKeyConstraint("crisis_id", "person_id", name=op.f("pk_person_statuses")),
+    )
+    op.create_index(
+        "ix_person_statuses_assessed",
+        "person_statuses",
+        ["crisis_id", "assessed", "person_id"],
+        unique=False,
+        postgresql_where=sa.text("assessed is not null"),
+    )
+    op.create_index("ix_person_statuses_bucket", "person_statuses", ["crisis_id", "bucket", "person_id"], unique=False)
+    op.create_index("ix_person_statuses_person_id", "person_statuses", ["person_id"], unique=False)
+    op.create_index(
+        "ix_person_statuses_stated",
+        "person_statuses",
+        ["crisis_id", "bucket", "stated_at", "person_id"],
+        unique=False,
+        postgresql_where=sa.text("stated is not null"),
+    )
+    op.create_table(
         "place_names",
         sa.Column("place_id", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("key", sa.String(length=200, collation="C"), nullable=False),
         sa.Column("country", sa.String(length=3), nullable=False),
         sa.ForeignKeyConstraint(["place_id"], ["places.id"], name=op.f("fk_place_names_place_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("place_id", "key", name=op.f("pk_place_names")),
@@ -419,74 +530,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_alerts_crisis_id"), "alerts", ["crisis_id"], unique=False)
     op.create_table(
-        "person_statuses",
-        sa.Column("crisis_id", sa.Uuid(), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "reach",
-            sa.Enum(
-                "no_phone",
-                "waiting",
-                "handed_over",
-                "delivered",
-                "not_delivered",
-                name="reach",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column(
-            "stated",
-            sa.Enum(
-                "SAFE",
-                "NEEDS_HELP",
-                "NOT_THERE",
-                "UNCLEAR",
-                name="stated",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
-        sa.Column("stated_count", sa.Integer(), nullable=True),
-        sa.Column("stated_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column(
-            "assessed",
-            sa.Enum(
-                "safe",
-                "needs_help",
-                "not_there",
-                "missing",
-                "deceased",
-                name="assessment",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
-        sa.Column("assessed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("assessed_by", sa.Uuid(), nullable=True),
-        sa.Column(
-            "bucket",
-            sa.String(length=16),
-            sa.Computed(
-                "coalesce(lower(stated), case reach when 'delivered' then 'silent' when 'handed_over' then 'handed_over' when 'not_delivered' then 'not_delivered' when 'no_phone' then 'no_phone' else 'waiting' end)",
-                persisted=True,
-            ),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(["assessed_by"], ["officers.id"], name=op.f("fk_person_statuses_assessed_by")),
-        sa.ForeignKeyConstraint(["crisis_id"], ["crises.id"], name=op.f("fk_person_statuses_crisis_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_person_statuses_person_id")),
-        sa.PrimaryKeyConstraint("crisis_id", "person_id", name=op.f("pk_person_statuses")),
-    )
-    op.create_index("ix_person_statuses_bucket", "person_statuses", ["crisis_id", "bucket", "person_id"], unique=False)
-    op.create_index("ix_person_statuses_person_id", "person_statuses", ["person_id"], unique=False)
-    op.create_table(
         "alert_decisions",
         sa.Column("number", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -625,36 +668,6 @@ def upgrade() -> None:
         ["received_at"],
         unique=False,
         postgresql_where=sa.text("processed_at is null"),
-    )
-    op.create_table(
-        "recipients",
-        sa.Column("event_id", sa.Uuid(), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column("message_id", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "exclusion",
-            sa.Enum(
-                "no_phone",
-                "unusable_phone",
-                "opted_out",
-                name="exclusion",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
-        sa.CheckConstraint("(message_id is null) <> (exclusion is null)", name=op.f("ck_recipients_message_or_reason")),
-        sa.ForeignKeyConstraint(["event_id"], ["alert_events.id"], name=op.f("fk_recipients_event_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_recipients_person_id")),
-        sa.PrimaryKeyConstraint("event_id", "person_id", name=op.f("pk_recipients")),
-    )
-    op.create_index(
-        "ix_recipients_message_id",
-        "recipients",
-        ["message_id"],
-        unique=False,
-        postgresql_where=sa.text("message_id is not null"),
     )
     op.create_table(
         "social_posts",
@@ -835,9 +848,6 @@ def upgrade() -> None:
             "(kind = 'alert') = (event_id is not null) and (kind = 'acknowledgement') = (inbound_id is not null)",
             name=op.f("ck_messages_kind"),
         ),
-        sa.ForeignKeyConstraint(["contact_point_id"], ["contact_points.id"], name=op.f("fk_messages_contact_point_id")),
-        sa.ForeignKeyConstraint(["crisis_id"], ["crises.id"], name=op.f("fk_messages_crisis_id")),
-        sa.ForeignKeyConstraint(["event_id"], ["alert_events.id"], name=op.f("fk_messages_event_id")),
         sa.ForeignKeyConstraint(["inbound_id"], ["inbound_messages.id"], name=op.f("fk_messages_inbound_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
     )
@@ -940,11 +950,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_status_events_id")),
     )
     op.create_index("ix_status_events_person", "status_events", ["person_id", "crisis_id", "said_at"], unique=False)
+    op.create_index(
+        "ix_status_events_text_key",
+        "status_events",
+        ["text_key"],
+        unique=False,
+        postgresql_where=sa.text("text_key is not null"),
+    )
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index(
+        "ix_status_events_text_key", table_name="status_events", postgresql_where=sa.text("text_key is not null")
+    )
     op.drop_index("ix_status_events_person", table_name="status_events")
     op.drop_table("status_events")
     op.drop_index("uq_messages_inbound", table_name="messages", postgresql_where=sa.text("inbound_id is not null"))
@@ -971,10 +991,6 @@ def downgrade() -> None:
     )
     op.drop_table("social_posts")
     op.drop_index(
-        "ix_recipients_message_id", table_name="recipients", postgresql_where=sa.text("message_id is not null")
-    )
-    op.drop_table("recipients")
-    op.drop_index(
         "ix_inbound_messages_waiting", table_name="inbound_messages", postgresql_where=sa.text("processed_at is null")
     )
     op.drop_index("ix_inbound_messages_sender_index", table_name="inbound_messages")
@@ -984,9 +1000,6 @@ def downgrade() -> None:
     op.drop_table("alert_events")
     op.drop_index(op.f("ix_alert_decisions_alert_id"), table_name="alert_decisions")
     op.drop_table("alert_decisions")
-    op.drop_index("ix_person_statuses_person_id", table_name="person_statuses")
-    op.drop_index("ix_person_statuses_bucket", table_name="person_statuses")
-    op.drop_table("person_statuses")
     op.drop_index(op.f("ix_alerts_crisis_id"), table_name="alerts")
     op.drop_table("alerts")
     op.drop_index(op.f("ix_stays_person_id"), table_name="stays")
@@ -996,6 +1009,15 @@ def downgrade() -> None:
     op.drop_table("registrations")
     op.drop_index("ix_place_names_country_key", table_name="place_names")
     op.drop_table("place_names")
+    op.drop_index(
+        "ix_person_statuses_stated", table_name="person_statuses", postgresql_where=sa.text("stated is not null")
+    )
+    op.drop_index("ix_person_statuses_person_id", table_name="person_statuses")
+    op.drop_index("ix_person_statuses_bucket", table_name="person_statuses")
+    op.drop_index(
+        "ix_person_statuses_assessed", table_name="person_statuses", postgresql_where=sa.text("assessed is not null")
+    )
+    op.drop_table("person_statuses")
     op.drop_index(op.f("ix_officer_sessions_officer_id"), table_name="officer_sessions")
     op.drop_table("officer_sessions")
     op.drop_table("crises")
@@ -1005,9 +1027,14 @@ def downgrade() -> None:
     op.drop_table("audit_entries")
     op.drop_table("senders")
     op.drop_index(
+        "ix_recipients_message_id", table_name="recipients", postgresql_where=sa.text("message_id is not null")
+    )
+    op.drop_table("recipients")
+    op.drop_index(
         "ix_receipt_events_waiting", table_name="receipt_events", postgresql_where=sa.text("processed_at is null")
     )
     op.drop_table("receipt_events")
+    op.drop_index("ix_places_country_population", table_name="places")
     op.drop_table("places")
     op.drop_table("people")
     op.drop_table("opt_outs")
