@@ -13,36 +13,41 @@ AnySession = Session | scoped_session[Session]
 
 _SELECTED = """
 create temporary table selected on commit drop as
-select s.person_id, p.language, c.id as contact_point_id, c.value_index, c.country,
-       case when c.value_index is null then 'no_phone'
-            when c.unusable_since is not null then 'unusable_phone'
+with chosen (person_id) as materialized ({people}), best as (
+    select distinct on (c.person_id) c.person_id, c.id, c.value_index, c.country, c.unusable_since
+    from chosen join contact_points c using (person_id) where c.channel = 'sms'
+    order by c.person_id, c.unusable_since is not null, c.created_at desc, c.id
+)
+select person_id, p.language, best.id as contact_point_id, best.value_index, best.country,
+       case when best.value_index is null then 'no_phone'
+            when best.unusable_since is not null then 'unusable_phone'
             when o.value_index is not null then 'opted_out' end as exclusion
-from ({people}) as s (person_id)
-join people p on p.id = s.person_id
-left join lateral (
-    select id, value_index, country, unusable_since from contact_points
-    where person_id = s.person_id and channel = 'sms'
-    order by unusable_since is not null, created_at desc, id limit 1
-) c on true
-left join opt_outs o on o.value_index = c.value_index and o.ended_at is null
+from chosen join people p on p.id = person_id left join best using (person_id)
+left join opt_outs o on o.value_index = best.value_index and o.ended_at is null
+order by person_id
+"""
+
+_PHONES = """
+create temporary table phones on commit drop as
+select nextval((select pg_get_serial_sequence('messages', 'id')::regclass)) as message_id, p.*
+from (select distinct on (value_index) value_index, contact_point_id, country, language from selected
+      where exclusion is null order by value_index, contact_point_id) p
 """
 
 _MESSAGES = """
-insert into messages (kind, event_id, crisis_id, channel, contact_point_id, endpoint_index, country, language, gateway,
+insert into messages (id, kind, event_id, crisis_id, channel, contact_point_id, endpoint_index, country, language, gateway,
                       priority, state, not_before, expires_at)
-select distinct on (value_index) 'alert', :event_id, :crisis_id, 'sms', contact_point_id, value_index, country, language,
-       :gateway, :priority, 'queued', now(), :expires_at
-from selected where exclusion is null order by value_index, contact_point_id
-on conflict do nothing
+overriding system value
+select message_id, 'alert', :event_id, :crisis_id, 'sms', contact_point_id, value_index, country, language, :gateway,
+       :priority, 'queued', now(), :expires_at
+from phones
 """
 
 _RECIPIENTS = """
 insert into recipients (event_id, person_id, message_id, exclusion)
-select :event_id, s.person_id, m.id, s.exclusion
-from selected s
-left join messages m on s.exclusion is null and m.event_id = :event_id and m.endpoint_index = s.value_index
-     and m.channel = 'sms' and m.step = 0
-on conflict do nothing
+select :event_id, s.person_id, case when s.exclusion is null then p.message_id end, s.exclusion
+from selected s left join phones p on p.value_index = s.value_index
+order by s.person_id
 """
 
 _STANDINGS = """
@@ -68,13 +73,14 @@ class FanOutCount:
 def insert_rows(session: AnySession, people: Select[Any], values: dict[str, Any]) -> FanOutCount:
     """Insert every row of the event `values["event_id"]` for the people that `people` selects (one column: person id).
 
-    values: event_id, crisis_id, gateway, priority, expires_at. Safe to repeat: existing rows stay as they are.
+    values: event_id, crisis_id, gateway, priority, expires_at. An event that has its rows already is refused by the database.
     """
     compiled = people.compile(dialect=postgresql.dialect(paramstyle="named"), compile_kwargs={"literal_binds": False})  # type: ignore[no-untyped-call]
     session.execute(text("set local work_mem = '128MB'"))
-    session.execute(text("drop table if exists selected"))
+    session.execute(text("drop table if exists selected, phones"))
     session.execute(text(_SELECTED.format(people=str(compiled))), dict(compiled.params))
-    session.execute(text("analyze selected"))
+    session.execute(text(_PHONES))
+    session.execute(text("analyze selected, phones"))
     messages = session.execute(text(_MESSAGES), values).rowcount  # type: ignore[attr-defined]
     session.execute(text(_RECIPIENTS), values)
     fresh = {str(reach): int(count) for reach, count in session.execute(text(_COUNT_STANDINGS), values)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from consular.clock import utc_now
 from consular.domain.audience import AudienceRule
@@ -103,14 +104,14 @@ def test_an_opt_out_that_ended_is_none(session):
     assert fan_out(session, make_event(session, make_crisis(session))).messages == 1
 
 
-def test_fanning_out_again_changes_nothing(session):
+def test_an_event_is_never_fanned_out_twice(session):
     make_people(session, 5)
     event = make_event(session, make_crisis(session))
     fan_out(session, event)
-    before = (states(session), counters.read(event.id), counters.read(event.crisis_id))
-    again = fan_out(session, event)
-    assert again.messages == 0
-    assert (states(session), counters.read(event.id), counters.read(event.crisis_id)) == before
+    with pytest.raises(IntegrityError), session.begin_nested():
+        fan_out(session, event)
+    assert states(session) == {"queued": 5}
+    assert counters.read(event.id) == {"message:queued": 5}
 
 
 def test_a_second_alert_keeps_what_people_said_and_waits_again_for_the_unreached(session):
