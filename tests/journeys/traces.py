@@ -64,7 +64,7 @@ def in_logs(site: Mission, words: Words) -> list[str]:
 
 @contextmanager
 def redis_overheard(site: Mission) -> Iterator[list[bytes]]:
-    """Everything that any process says to Redis meanwhile: each argument of each command, unpacked where it is packed."""
+    """Everything that any process says to Redis meanwhile: the arguments of all commands, unpacked."""
     heard: list[bytes] = []
     connection = Redis.from_url(site.world.env["REDIS_URL"])
     with connection.monitor() as monitor:
