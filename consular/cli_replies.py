@@ -10,8 +10,8 @@ from consular.domain.replies import Classification, ReplyKind, classify
 def classify_stream(stdin: TextIO, stdout: TextIO) -> None:
     """Write one line "id<TAB>kind<TAB>count<TAB>matched" for each line {"id", "text", "language"} read.
 
-    Needs no database. Blank lines are skipped. A line that cannot be read gives UNCLEAR under its id, or "line N" where it
-    has none, and a sentence on standard error. Tabs, line ends and broken characters in an id are replaced.
+    Needs no database. Blank lines are skipped. A line that cannot be read gives UNCLEAR under its id, or "line N" where
+    it has none, and a sentence on standard error. Tabs, line ends and broken characters in an id are replaced.
     """
     _use_utf8(stdin, stdout)
     for number, line in enumerate(stdin, start=1):
@@ -37,7 +37,7 @@ def _row(line: str, number: int) -> str:
             identifier = _one_line(str(record["id"]))
         result = _read(record)
     except (ValueError, TypeError, RecursionError) as error:
-        print(f"line {number}: {error}", file=sys.stderr)
+        sys.stderr.write(f"line {number}: {error}\n")
         result = Classification(ReplyKind.UNCLEAR)
     count = "" if result.count is None else str(result.count)
     return f"{identifier}\t{result.kind}\t{count}\t{'; '.join(result.matched)}\n"

@@ -1,9 +1,9 @@
 """What may still be sent to a number whose owner wrote STOP.
 
-The stop holds for text messages from us, from the moment it is received until the same number writes START. It is never
-taken as an answer to an alert: the person stays on the board as silent, an officer sees the stop and may use another way
-(mail, voice, a companion). A life-saving text is no exception, for two reasons: gateways refuse it (Twilio's error 21610)
-and a promise that is broken in a crisis is not trusted in the next one.
+The stop holds for text messages from us, from the moment it is received until the same number writes START. It is
+never taken as an answer to an alert: the person stays on the board as silent, an officer sees the stop and may use
+another way (mail, voice, a companion). A life-saving text is no exception, for two reasons: gateways refuse it
+(Twilio's error 21610) and a promise that is broken in a crisis is not trusted in the next one.
 """
 
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ class Consent:
 def after_reply(consent: Consent, kind: ReplyKind, received_at: datetime) -> Consent:
     """The state once a reply of this kind has come in at `received_at` (aware UTC).
 
-    A second STOP changes nothing, so the first is confirmed once. Late copies of replies older than the stop do not lift it.
+    A second STOP changes nothing, so the first is confirmed once. A START older than the stop does not lift it.
     """
     if kind is ReplyKind.OPT_OUT:
         return consent if consent.has_opted_out else replace(consent, opted_out_at=received_at, is_confirmed=False)
@@ -73,14 +73,16 @@ def after_confirmation(consent: Consent) -> Consent:
 
 def after_gateway_block(consent: Consent, refused_at: datetime) -> Consent:
     """The state once the gateway refused a text because of a stop it knows of: its list and ours must agree."""
-    return replace(consent, opted_out_at=consent.opted_out_at or refused_at, is_confirmed=True, is_blocked_by_gateway=True)
+    return replace(
+        consent, opted_out_at=consent.opted_out_at or refused_at, is_confirmed=True, is_blocked_by_gateway=True
+    )
 
 
 def may_send(consent: Consent, purpose: Purpose, channel: str = "sms") -> Verdict:
     """Whether a text for this purpose may go to the number.
 
-    After STOP only two things may: one confirmation that says how to start again, and an officer's answer to something the
-    person wrote after the stop. Nothing may where the gateway blocks the number.
+    After STOP only two things may: one confirmation that says how to start again, and an officer's answer to something
+    the person wrote after the stop. Nothing may where the gateway blocks the number.
     """
     if channel not in STOPPABLE_CHANNELS:
         return Verdict.ALLOWED

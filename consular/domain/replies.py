@@ -1,9 +1,10 @@
 """What a person's reply to an alert says: safe, needs help, not there, stop, start, wrong person, or unclear.
 
-Two rules of opposite temper. A call for help is looked for anywhere in the text and heard in any spelling. "Safe" and "not
-there" are believed only when every word of the text is accounted for by a plain answer (keywords.grammar): a denial, a
-doubt, a question, another person's name or one unknown word and the text goes to a human as UNCLEAR. Silence and thanks
-are never an answer. Bump CLASSIFIER_VERSION with every change of rules or words, so that old replies can be read again.
+Two rules of opposite temper. A call for help is looked for anywhere in the text and heard in any spelling. "Safe" and
+"not there" are believed only when every word of the text is accounted for by a plain answer (keywords.grammar): a
+denial, a doubt, a question, another person's name or one unknown word and the text goes to a human as UNCLEAR.
+Silence and thanks are never an answer. Bump CLASSIFIER_VERSION with every change of rules or words, so that old
+replies can be read again.
 """
 
 from dataclasses import dataclass
@@ -60,8 +61,8 @@ class Classification:
 def classify(text: str, language: str | None, *, crisis_country: str | None = None) -> Classification:
     """Read one reply. Pure, linear in the text, never raises for any str.
 
-    `language` (a code such as "hi") only decides words that mean different things in different languages: "do" is two in
-    Hindi. `crisis_country` (ISO 3166 alpha-2), where known, decides which places are out of the crisis.
+    `language` (a code such as "hi") only decides words that mean different things in different languages: "do" is two
+    in Hindi. `crisis_country` (ISO 3166 alpha-2), where known, decides which places are out of the crisis.
     """
     folded = fold(text)
     if not folded.tokens:
@@ -79,7 +80,7 @@ def _unclear(matched: tuple[str, ...] = ()) -> Classification:
 
 def _whole_message(text: str, folded: Folded, language: str | None) -> Classification | None:
     """Stop and start count only as the whole message: "stop bombing us" is not a wish to hear no more."""
-    if len(text) > _EXACT_LENGTH or folded.is_doubtful:
+    if len(text) > _EXACT_LENGTH or folded.is_doubtful or text.count("!") > 1:
         return None
     section = lexicon().whole.get(folded.tokens)
     if section is not None:
@@ -134,7 +135,7 @@ def _plain_answer(reading: Reading, folded: Folded) -> Classification | None:
 
 
 def _agreed(meanings: set[Said]) -> Said | None:
-    """The one meaning of a text; "we reached India safely" may say safe by the way, safe and gone together stay unclear."""
+    """The one meaning of a text; "we reached India safely" says safe by the way, but safe and gone stay unclear."""
     if meanings == {Said.NOT_THERE, Said.NOT_THERE | Said.SAFE}:
         return Said.NOT_THERE
     (first, *others) = meanings

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-LONGEST: Final = 2000
+LONGEST: Final = 1600
 """Longer texts are read at both ends only; they can be recognised as a call for help, never as "safe"."""
 
 _SPECIAL: Final[dict[str, str]] = {
@@ -38,6 +38,7 @@ _GLUED_FRONT: Final = re.compile(r"(\d{1,3})([^\d]{2,12})")
 _GLUED_BACK: Final = re.compile(r"([^\d]{2,14})(\d{1,3})")
 _MARKS_KEPT_FROM, _MARKS_KEPT_TO = 0x0900, 0x1A00
 _SYLLABIC: Final = ((0x2E80, 0x9FFF), (0xAC00, 0xD7A3), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+_PAUSES: Final = frozenset(",?")
 _BROKEN: Final = " \ufffd "
 
 REWRITES: Final[dict[str, tuple[str, ...]]] = {}
@@ -111,17 +112,17 @@ def fold(text: str) -> Folded:
     """Never raises; two texts that differ in case, width, digit script, accents or doubled letters fold alike."""
     is_cut = len(text) > LONGEST
     kept = text if not is_cut else f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
-    plain = kept.translate(_CHARACTERS)
+    plain = (kept if kept.isascii() else unicodedata.normalize("NFC", kept)).translate(_CHARACTERS)
     if len(plain) > 2 * LONGEST:
         is_cut, plain = True, f"{plain[:LONGEST]} , {plain[-LONGEST:]}"
+    is_doubtful = is_cut or _is_doubtful(kept, plain)
     if "ref" in plain:
         plain = _REFERENCE.sub(" , ", plain)
-    is_doubtful = is_cut or _is_doubtful(kept, plain)
     if "'" in plain:
         plain = _APOSTROPHE.sub(_expand_apostrophe, plain)
     plain = _DOUBLED.sub(r"\1", plain.translate(_CLOSE))
-    tokens, breaks, asks = _split(plain)
-    return Folded(tokens, breaks, is_doubtful or asks, is_cut)
+    tokens, breaks = _split(plain)
+    return Folded(tokens, breaks, is_doubtful or "?" in plain, is_cut)
 
 
 def fold_phrase(phrase: str) -> tuple[str, ...]:
@@ -134,7 +135,13 @@ def _is_doubtful(raw: str, plain: str) -> bool:
         return True
     if not raw.isascii() and not _STRUCK_OUT.isdisjoint(raw):
         return True
-    return '"' in plain.strip(' "',).strip(" ,.!") and plain.count('"') > 0
+    return (
+        '"'
+        in plain.strip(
+            ' "',
+        ).strip(" ,.!")
+        and plain.count('"') > 0
+    )
 
 
 def _expand_apostrophe(match: re.Match[str]) -> str:
@@ -148,21 +155,17 @@ def _expand_apostrophe(match: re.Match[str]) -> str:
     return head + tail
 
 
-def _split(plain: str) -> tuple[tuple[str, ...], frozenset[int], bool]:
+def _split(plain: str) -> tuple[tuple[str, ...], frozenset[int]]:
     tokens: list[str] = []
     breaks: set[int] = set()
-    asks = False
     for token in plain.split():
-        if token == ",":
-            breaks.add(len(tokens))
-        elif token == "?":
-            asks = True
+        if token in _PAUSES:
             breaks.add(len(tokens))
         elif token in REWRITES:
             tokens.extend(REWRITES[token])
         else:
             tokens.append(token)
-    return tuple(tokens), frozenset(breaks), asks
+    return tuple(tokens), frozenset(breaks)
 
 
 def unglue(token: str) -> tuple[str, str] | None:
@@ -172,12 +175,14 @@ def unglue(token: str) -> tuple[str, str] | None:
 
 
 _SHORT_FORMS: Final = """
-dont=do not; doesnt=does not; didnt=did not; cant=can not; cannot=can not; cnt=can not; wont=will not; isnt=is not; arent=are not;
-wasnt=was not; werent=were not; havent=have not; hasnt=has not; hadnt=had not; couldnt=could not; wouldnt=would not; aint=is not;
-im=i am; iam=i am; ive=i have; weve=we have; r=are; u=you; ur=your; m=am; n=and; pls=please; plz=please; plzz=please; plse=please;
-pleas=please; plis=please; plez=please; pliz=please; thx=thanks; thnx=thanks; thnks=thanks; tnx=thanks; thankyou=thank you; thanku=thank you; tq=thanks;
-jai=je ai; jsuis=je suis; chuis=je suis; chui=je suis; jvais=je vais; cest=ce est; nest=ne est; j=je; d=de; ns=nous; svp=please; stp=please;
-vs=vous; qqn=quelqu un; qqun=quelqu un; pb=probleme; abt=about; hv=have; hav=have; frm=from; wid=with; wit=with; wth=with
+dont=do not; doesnt=does not; didnt=did not; cant=can not; cannot=can not; cnt=can not; wont=will not; isnt=is not;
+arent=are not; wasnt=was not; werent=were not; havent=have not; hasnt=has not; hadnt=had not; couldnt=could not;
+wouldnt=would not; aint=is not; im=i am; iam=i am; ive=i have; weve=we have; r=are; u=you; ur=your; m=am; n=and;
+pls=please; plz=please; plzz=please; plse=please; pleas=please; plis=please; plez=please; pliz=please; thx=thanks;
+thnx=thanks; thnks=thanks; tnx=thanks; thankyou=thank you; thanku=thank you; tq=thanks; jai=je ai; jsuis=je suis;
+chuis=je suis; chui=je suis; jvais=je vais; cest=ce est; nest=ne est; j=je; d=de; ns=nous; svp=please; stp=please;
+vs=vous; qqn=quelqu un; qqun=quelqu un; pb=probleme; abt=about; hv=have; hav=have; frm=from; wid=with; wit=with;
+wth=with
 """
 
 

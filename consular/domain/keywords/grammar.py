@@ -24,10 +24,10 @@ class Said(IntFlag):
 _S, _N, _H = Said.SAFE, Said.NOT_THERE, Said.NEEDS_HELP
 _ = Said.NOTHING
 
-# What may follow each phase: class -> (next phase, what it states). Phases:
-# start; called (after a form of address); option (awaiting its digit); order ("reply 2", but "reply 1" may be our own words); subject (awaiting its predicate); settled (subject with
-# its number or place); adverb; predicate (of a subject); alone (predicate without one); and; done; code (just after the digit);
-# left (awaiting a place); back (awaiting a home place); gone.
+# What may follow each phase: class -> (next phase, what it states). Phases: start; called (after a form of address);
+# option (awaiting its digit); order ("reply 2", but "reply 1" may be our own words); subject (awaiting its predicate);
+# settled (subject with its number or place); adverb; predicate (of a subject); alone (predicate without one); and;
+# done; code (just after the digit); left (awaiting a place); back (awaiting a home place); gone.
 _Moves = dict[str, tuple[str, Said]]
 _COUNTED: Final = ("COUNT", "COUNT_GROUP", "COUNT_CHILD")
 _GO: Final[_Moves] = {"NT": ("gone", _N), "NL": ("left", _), "NLH": ("back", _)}
@@ -35,20 +35,23 @@ _PLACED: Final = ("AT", "SPOT_AT", "AT_NAME", "VOC", *_COUNTED, "BARE")
 _SUBJECT: Final[_Moves] = {
     "F": ("subject", _), "V": ("subject", _), "A": ("subject", _), "J": ("predicate", _S), "JA": ("predicate", _S),
     "CS": ("done", _S), "BARE": ("settled", _), "FEW": ("settled", _), "TWO": ("settled", _), "THREE": ("settled", _),
-    "AT": ("settled", _), "SPOT_AT": ("settled", _), "HOME": ("gone", _N), **dict.fromkeys(_COUNTED, ("settled", _)), **_GO,
+    "AT": ("settled", _), "SPOT_AT": ("settled", _), "HOME": ("gone", _N),
+    **dict.fromkeys(_COUNTED, ("settled", _)), **_GO,
 }  # fmt: skip
 _AFTER: Final[_Moves] = {
-    "F": ("done", _), "K": ("and", _), "CS": ("done", _S), "S": ("subject", _), "HOME": ("done", _N), "HOME_NAME": ("done", _N),
-    **dict.fromkeys(_PLACED, ("done", _)), **_GO,
+    "F": ("done", _), "K": ("and", _), "CS": ("done", _S), "S": ("subject", _), "HOME": ("done", _N),
+    "HOME_NAME": ("done", _N), **dict.fromkeys(_PLACED, ("done", _)), **_GO,
 }  # fmt: skip
 _FIRST: Final[_Moves] = {
-    "S": ("subject", _), "ONE": ("code", _S), "TWO": ("code", _H), "THREE": ("code", _N), "O": ("option", _), "ORDER": ("order", _), **_GO,
+    "S": ("subject", _), "ONE": ("code", _S), "TWO": ("code", _H), "THREE": ("code", _N), "O": ("option", _),
+    "ORDER": ("order", _), **_GO,
 }  # fmt: skip
 
 MOVES: Final[dict[str, _Moves]] = {
     "start": {
-        **_FIRST, "F": ("start", _), "A": ("adverb", _), "JA": ("alone", _S), "CS": ("done", _S), "COUNT": ("settled", _),
-        "BARE": ("subject", _), "VOC": ("called", _), "AT": ("start", _), "SPOT_AT": ("start", _), "HOME": ("start", _),
+        **_FIRST, "F": ("start", _), "A": ("adverb", _), "JA": ("alone", _S), "CS": ("done", _S),
+        "COUNT": ("settled", _), "BARE": ("subject", _), "VOC": ("called", _), "AT": ("start", _),
+        "SPOT_AT": ("start", _), "HOME": ("start", _),
     },
     "called": {**_FIRST, "VOC": ("called", _), "F": ("called", _)},
     "order": {"TWO": ("code", _H)},
@@ -79,15 +82,17 @@ MOVES: Final[dict[str, _Moves]] = {
     "left": {"AT": ("gone", _N), "AT_NAME": ("gone", _N)},
     "back": {"HOME": ("gone", _N), "HOME_NAME": ("gone", _N)},
     "gone": {
-        "F": ("gone", _), "VOC": ("gone", _), "TIME": ("gone", _), "AT": ("gone", _), "K": ("and", _), "S": ("subject", _),
-        "JA": ("alone", _S), "CS": ("done", _S), "COUNT": ("gone", _), "T1": ("gone", _), "T2": ("gone", _), **_GO,
+        "F": ("gone", _), "VOC": ("gone", _), "TIME": ("gone", _), "AT": ("gone", _), "K": ("and", _),
+        "S": ("subject", _), "JA": ("alone", _S), "CS": ("done", _S), "COUNT": ("gone", _), "T1": ("gone", _),
+        "T2": ("gone", _), **_GO,
     },
 }  # fmt: skip
 _ENDS: Final = frozenset({"predicate", "alone", "done", "code", "gone"})
 
 
 _OF_ONE_LANGUAGE: Final = frozenset({"V", "A", "J", "JA", "T1", "T2"})
-_KEEPING_LANGUAGE: Final = frozenset({"subject", "settled", "adverb", "predicate"})
+_KEEPING_LANGUAGE: Final = frozenset({"subject", "settled", "adverb", "predicate", "alone"})
+_TAILS: Final = frozenset({"T1", "T2"})
 _NUMBERS: Final = frozenset({*_COUNTED, "BARE", "FEW"})
 _MOST_NUMBERS: Final = 2
 
@@ -127,7 +132,7 @@ def _follow(span: Span, reached: list[set[_State]]) -> None:
         if move is None or _mixes_languages(span, state):
             continue
         phase, said = move
-        language = span.listed if span.kind in ("S", "A") else state.language
+        language = span.listed if span.kind in _OF_ONE_LANGUAGE or span.kind == "S" else state.language
         numbers = _numbers(span, state, phase)
         if len(numbers) <= _MOST_NUMBERS:
             target.add(_State(phase, state.said | said, language if phase in _KEEPING_LANGUAGE else "", numbers))
@@ -135,9 +140,11 @@ def _follow(span: Span, reached: list[set[_State]]) -> None:
 
 def _mixes_languages(span: Span, state: _State) -> bool:
     """A subject and what is said of it stand in one language: "Anna is safe" is not Arabic "ana"."""
-    if not state.language or span.listed == state.language:
+    if span.listed == state.language:
         return False
-    return span.kind in _OF_ONE_LANGUAGE or (span.kind == "F" and state.phase == "subject")
+    if not state.language:
+        return span.kind in _TAILS
+    return span.kind in _OF_ONE_LANGUAGE or (span.kind in ("F", "CS") and state.phase in ("subject", "adverb"))
 
 
 def _numbers(span: Span, state: _State, phase: str) -> tuple[tuple[str, int], ...]:

@@ -1,7 +1,8 @@
 """Load the word lists of this package once, on first use.
 
 A file holds sections `[CLASS]`, one phrase a line or several between semicolons, `(a|b)` for one of several words and
-`(a|b)?` for an optional one; `word*` in a [NEED] section stands for every word that begins so; `#` starts a comment line.
+`(a|b)?` for an optional one; `word*` in a [NEED] section stands for every word that begins so; `#` starts a comment
+line.
 """
 
 import re

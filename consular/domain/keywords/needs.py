@@ -7,9 +7,13 @@ from consular.domain.keywords.spans import Reading, Span
 _REACH: Final = 4
 _GAP: Final = 3
 _LONGEST_DENIAL: Final = 8
-_SOFTENERS: Final = frozenset({"any", "in", "a", "an", "the", "your", "very", "really", "de", "d", "le", "la", "en", "koi", "اي"})
-_FAINT: Final = ("help", "need", "urgent", "emerg", "asist", "call", "contact", "requir", "asap", "please", "aide", "aid",
-                 "urgen", "madad", "مساعد", "طار", "عاجل", "मदद")  # fmt: skip
+_SOFTENERS: Final = frozenset(
+    {"any", "in", "a", "an", "the", "your", "very", "really", "de", "d", "le", "la", "en", "koi", "اي"}
+)
+_FAINT: Final = (
+    "help", "need", "urgent", "urgen", "emerg", "asist", "call", "contact", "requir", "asap", "please", "911",
+    "112", "999", "aid", "madad", "مساعد", "طار", "عاجل", "मदद",
+)  # fmt: skip
 
 
 def calls_for_help(reading: Reading) -> list[Span]:

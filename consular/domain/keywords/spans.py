@@ -10,7 +10,10 @@ HOME_COUNTRIES: Final = frozenset({"IN", "FR", "GB", "US", "CA", "DE", "BE", "CH
 """Where people who say "I am in ..." are taken to be out of the crisis when its country is not known."""
 _MOST_BARE: Final = 20
 _MOST_WITH_UNIT: Final = 500
-_ARABIC_FRONTS: Final = ("وال", "بال", "فال", "كال", "ال", "لل", "و", "ف", "ب", "ل", "ه", "س", "ك", "عال", "ع", "حا", "ح", "ي", "ن", "ت", "بي", "بن", "بت", "هن", "هي", "سن", "وب", "ون", "وم")  # fmt: skip
+_ARABIC_FRONTS: Final = (
+    "وال", "بال", "فال", "كال", "ال", "لل", "و", "ف", "ب", "ل", "ه", "س", "ك", "عال", "ع", "حا", "ح", "ي",
+    "ن", "ت", "بي", "بن", "بت", "هن", "هي", "سن", "وب", "ون", "وم",
+)  # fmt: skip
 _LONGEST_PREPOSITION: Final = 3
 _COUNTS: Final = {"UNIT": "COUNT", "UNIT_GROUP": "COUNT_GROUP", "UNIT_CHILD": "COUNT_CHILD"}
 
