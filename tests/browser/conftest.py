@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
@@ -19,6 +20,7 @@ QUIET = ["--disable-quic", "--no-first-run", "--disable-background-networking", 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-sync", "--disable-dev-shm-usage", *QUIET]
 PATIENCE_MS = 15_000
 MISSING = "needs Chromium (Debian, Ubuntu: apt install chromium); CONSULAR_REQUIRE_BROWSER=1 makes this a failure"
+PERSONAL = re.compile(r"96\D?0000\d{3}|Canary|Maya|مايا")
 
 Visit = Callable[..., Page]
 
@@ -53,7 +55,8 @@ def requested(site: Mission) -> list[str]:
 def visit(chromium: Browser, site: Mission, requested: list[str]) -> Iterator[Visit]:
     """Opens pages: visit("/", locale="ar", viewport=...), each in a browser of its own.
 
-    Afterwards: nothing was asked of another host, and no page raised a script error or broke its own policy.
+    Afterwards: nothing was asked of another host, no address held a name or a phone, and no page raised a script error
+    or broke its own policy.
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
@@ -76,6 +79,7 @@ def visit(chromium: Browser, site: Mission, requested: list[str]) -> Iterator[Vi
     for context in contexts:
         context.close()
     assert {urlsplit(url).netloc for url in requested} <= {urlsplit(site.url).netloc}
+    assert not [url for url in requested if PERSONAL.search(unquote_plus(url))]
     assert complaints == []
 
 
