@@ -26,8 +26,9 @@ _ = Said.NOTHING
 
 # What may follow each phase: class -> (next phase, what it states). Phases: start; called (after a form of address);
 # option (awaiting its digit); order ("reply 2", but "reply 1" may be our own words); subject (awaiting its predicate);
-# settled (subject with its number or place); adverb; predicate (of a subject); alone (predicate without one); and;
-# done; code (just after the digit); left (awaiting a place); back (awaiting a home place); gone.
+# settled (subject with its number or place); joined (and more after it); adverb; predicate (of a subject); alone
+# (predicate without one); and; done; code (just after the digit); left (awaiting a place); back (awaiting a home
+# place); gone.
 _Moves = dict[str, tuple[str, Said]]
 _COUNTED: Final = ("COUNT", "COUNT_GROUP", "COUNT_CHILD")
 _GO: Final[_Moves] = {"NT": ("gone", _N), "NL": ("left", _), "NLH": ("back", _)}
@@ -57,7 +58,10 @@ MOVES: Final[dict[str, _Moves]] = {
     "order": {"TWO": ("code", _H)},
     "option": {"ONE": ("code", _S), "TWO": ("code", _H), "THREE": ("code", _N)},
     "subject": _SUBJECT,
-    "settled": {**_SUBJECT, "K": ("subject", _), "F": ("settled", _), "V": ("settled", _), "A": ("settled", _)},
+    "joined": {**_SUBJECT, "S": ("subject", _)},
+    "settled": {
+        **_SUBJECT, "S": ("subject", _), "K": ("joined", _), **dict.fromkeys(("F", "V", "A"), ("settled", _)),
+    },
     "adverb": {
         "A": ("adverb", _), "JA": ("alone", _S), "CS": ("done", _S), "S": ("subject", _), "BARE": ("settled", _),
         "TWO": ("settled", _), "THREE": ("settled", _), "FEW": ("settled", _), "COUNT": ("settled", _),
@@ -91,7 +95,7 @@ _ENDS: Final = frozenset({"predicate", "alone", "done", "code", "gone"})
 
 
 _OF_ONE_LANGUAGE: Final = frozenset({"V", "A", "J", "JA", "T1", "T2"})
-_KEEPING_LANGUAGE: Final = frozenset({"subject", "settled", "adverb", "predicate", "alone"})
+_KEEPING_LANGUAGE: Final = frozenset({"subject", "settled", "joined", "adverb", "predicate", "alone"})
 _TAILS: Final = frozenset({"T1", "T2"})
 _NUMBERS: Final = frozenset({*_COUNTED, "BARE", "FEW"})
 _MOST_NUMBERS: Final = 2
