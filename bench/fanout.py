@@ -1,7 +1,7 @@
 """What an approval costs in the database, and what each message costs afterwards: `python bench/fanout.py [PEOPLE ...]`.
 
 Fan-out is one transaction as in an approval, on embedded PostgreSQL, with people made by SQL. Then 20,000 messages are claimed,
-marked `sending` and recorded as accepted in the sizes a drain uses; statements' plans are printed with --plans.
+marked `sending` and recorded as accepted in the sizes a drain uses, and every statement's plan is looked at.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from consular.clock import utc_now
 from consular.embedded import EmbeddedServers
 from consular.extensions import db
 from consular.models.alerts import AlertEvent
-from consular.queries import delivery
+from consular.queries import delivery, reach, receipts, sweeping
 from consular.queries.audience import count_people
 from consular.queries.delivery import OutcomeRow
 from consular.security.fields import generate_keys
@@ -112,6 +112,53 @@ def stop(event_id: Any) -> int:
         return dispatch.cancel_unsent(session, event_id, utc_now())
 
 
+def plans() -> dict[str, str]:
+    """How each statement of the sending path finds its messages: "index", or "scan" of the whole table."""
+    ids, attempts = list(range(1, BATCH + 1)), [uuid4() for _ in range(BATCH)]
+    shared: dict[str, Any] = {
+        "ids": ids,
+        "attempts": attempts,
+        "lease": 60,
+        "gateway": "exercise",
+        "worker": "bench",
+        "limit": CLAIM,
+    }
+    texts = ("states", "outcomes", "provider_ids", "errors", "reasons")
+    shared |= {name: ["accepted"] * BATCH for name in texts} | {"statuses": [201] * BATCH, "ranks": [1] * BATCH}
+    shared |= {name: [0.1] * BATCH for name in ("latencies", "waits")} | {"times": [utc_now()] * BATCH}
+    shared |= {
+        "most": 3,
+        "id": 1,
+        "attempt": attempts[0],
+        "state": "accepted",
+        "wait": 0,
+        "not_found_at": None,
+        "provider_id": "x",
+    }
+    shared |= {"message_ids": ids}
+    statements = {
+        "claim": delivery._CLAIM,
+        "mark": delivery._MARK,
+        "drop": delivery._DROP,
+        "record": delivery._RECORD,
+        "receipts": receipts._APPLY,
+        "lapse claimed": sweeping._CLAIMED,
+        "lapse sending": sweeping._SENDING,
+        "end": sweeping._END,
+        "unknown": sweeping._UNKNOWN,
+        "settle": sweeping._SETTLE,
+        "pending": sweeping._PENDING,
+        "reach": reach._LOCK,
+    }
+    found = {}
+    for name, statement in statements.items():
+        values = {key: shared[key] for key in statement._bindparams}
+        lines = [row[0] for row in db.session.execute(text("explain " + statement.text), values)]
+        found[name] = "scan" if any("Seq Scan on messages" in line for line in lines) else "index"
+    db.session.rollback()
+    return found
+
+
 def measure(people: int) -> dict[str, Any]:
     """One run on fresh servers."""
     with EmbeddedServers.temporary(valkey=False) as servers:
@@ -125,11 +172,12 @@ def measure(people: int) -> dict[str, Any]:
                 connection.execute(text("vacuum analyze"))
             approval, event_id = timed(approve)
             costs = send(min(SENT, people // CLAIM * CLAIM))
+            ways = plans()
             stopping, _ = timed(lambda: stop(event_id))
             db.session.remove()
             db.engine.dispose()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = {"people": people, "approval_s": approval, "stop_s": stopping, "memory_mb": memory}
+    found = {"people": people, "approval_s": approval, "stop_s": stopping, "memory_mb": memory, "plans": ways}
     return {**found, **{f"{name}_us": cost for name, cost in costs.items()}}
 
 
@@ -138,11 +186,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("people", nargs="*", type=int, default=[18_000, 1_000_000])
     runs = [measure(people) for people in parser.parse_args().people]
-    names = list(runs[0])
+    names = [name for name in runs[0] if name != "plans"]
     print("  ".join(f"{name:>12}" for name in names))
     for run in runs:
-        print("  ".join(f"{run[name]:>12,.2f}" if isinstance(run[name], float) else f"{run[name]:>12,}" for name in names))
-    print(json.dumps({"bench": "fanout", "runs": [{k: round(v, 3) for k, v in run.items()} for run in runs]}))
+        print(
+            "  ".join(f"{run[name]:>12,.2f}" if isinstance(run[name], float) else f"{run[name]:>12,}" for name in names)
+        )
+    for run in runs:
+        print(
+            f"{run['people']:,} messages, whole table read by: {[n for n, way in run['plans'].items() if way == 'scan'] or 'none'}"
+        )
+    rounded = [{k: round(v, 3) if isinstance(v, float) else v for k, v in run.items()} for run in runs]
+    print(json.dumps({"bench": "fanout", "runs": rounded}))
     return 0
 
 

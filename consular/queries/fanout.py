@@ -60,6 +60,10 @@ returning reach
 _COUNT_STANDINGS = f"with fresh as ({_STANDINGS}) select reach, count(*) from fresh group by reach"
 
 
+_WORTH_ANALYSING = 1000
+"""From so many rows on the planner is told of them at once: guessing at fresh tables, it reads them whole for every batch."""
+
+
 @dataclass(frozen=True, slots=True)
 class FanOutCount:
     """What an event became: people selected, one message per distinct phone, people without one, by new standing."""
@@ -85,4 +89,8 @@ def insert_rows(session: AnySession, people: Select[Any], values: dict[str, Any]
     session.execute(text(_RECIPIENTS), values)
     fresh = {str(reach): int(count) for reach, count in session.execute(text(_COUNT_STANDINGS), values)}
     row = session.execute(text("select count(*), count(exclusion) from selected")).one()
+    if row[0] >= _WORTH_ANALYSING:
+        session.execute(
+            text("analyze recipients (event_id, person_id, message_id), person_statuses (crisis_id, person_id)")
+        )
     return FanOutCount(people=int(row[0]), messages=int(messages), excluded=int(row[1]), fresh=fresh)
