@@ -8,6 +8,7 @@ from consular.models import (  # noqa: F401
     inbound,
     messages,
     officers,
+    operations,
     people,
     places,
     receipts,

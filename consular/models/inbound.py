@@ -31,6 +31,7 @@ class InboundMessage(Base):
     __table_args__ = (
         UniqueConstraint("gateway", "provider_message_id"),
         Index("ix_inbound_messages_waiting", "received_at", postgresql_where=text("processed_at is null")),
+        Index("ix_inbound_messages_gap_filled", "gateway", "received_at", postgresql_where=text("path = 'poller'")),
         Index("ix_inbound_messages_sender_index", "sender_index"),
     )
 

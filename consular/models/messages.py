@@ -78,7 +78,7 @@ class Message(Base):
             "ix_messages_open",
             "state",
             "lease_until",
-            postgresql_where=text("state in ('claimed', 'sending', 'unknown')"),
+            postgresql_where=text("state in ('claimed', 'sending', 'unknown', 'held')"),
         ),
         Index(
             "ix_messages_provider_id", "provider_message_id", postgresql_where=text("provider_message_id is not null")

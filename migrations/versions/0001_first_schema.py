@@ -29,6 +29,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("gateway", "country", name=op.f("pk_country_pauses")),
     )
     op.create_table(
+        "heartbeats",
+        sa.Column("task", sa.String(length=48), nullable=False),
+        sa.Column("ran_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failure", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("task", name=op.f("pk_heartbeats")),
+    )
+    op.create_table(
         "key_checks",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
@@ -186,6 +195,15 @@ def upgrade() -> None:
         sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pause_reason", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("gateway", name=op.f("pk_senders")),
+    )
+    op.create_table(
+        "standing_alarms",
+        sa.Column("alarm", sa.String(length=48), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("alarm", "subject", name=op.f("pk_standing_alarms")),
     )
     op.create_table(
         "audit_entries",
@@ -661,6 +679,13 @@ def upgrade() -> None:
             "gateway", "provider_message_id", name=op.f("uq_inbound_messages_gateway_provider_message_id")
         ),
     )
+    op.create_index(
+        "ix_inbound_messages_gap_filled",
+        "inbound_messages",
+        ["gateway", "received_at"],
+        unique=False,
+        postgresql_where=sa.text("path = 'poller'"),
+    )
     op.create_index("ix_inbound_messages_sender_index", "inbound_messages", ["sender_index"], unique=False)
     op.create_index(
         "ix_inbound_messages_waiting",
@@ -856,7 +881,7 @@ def upgrade() -> None:
         "messages",
         ["state", "lease_until"],
         unique=False,
-        postgresql_where=sa.text("state in ('claimed', 'sending', 'unknown')"),
+        postgresql_where=sa.text("state in ('claimed', 'sending', 'unknown', 'held')"),
     )
     op.create_index(
         "ix_messages_provider_id",
@@ -976,7 +1001,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_messages_open",
         table_name="messages",
-        postgresql_where=sa.text("state in ('claimed', 'sending', 'unknown')"),
+        postgresql_where=sa.text("state in ('claimed', 'sending', 'unknown', 'held')"),
     )
     op.drop_table("messages")
     op.drop_index("ix_assistance_requests_person_id", table_name="assistance_requests")
@@ -994,6 +1019,9 @@ def downgrade() -> None:
         "ix_inbound_messages_waiting", table_name="inbound_messages", postgresql_where=sa.text("processed_at is null")
     )
     op.drop_index("ix_inbound_messages_sender_index", table_name="inbound_messages")
+    op.drop_index(
+        "ix_inbound_messages_gap_filled", table_name="inbound_messages", postgresql_where=sa.text("path = 'poller'")
+    )
     op.drop_table("inbound_messages")
     op.drop_table("alert_infos")
     op.drop_index(op.f("ix_alert_events_crisis_id"), table_name="alert_events")
@@ -1025,6 +1053,7 @@ def downgrade() -> None:
     op.drop_table("contact_points")
     op.drop_index("ix_audit_entries_subject", table_name="audit_entries")
     op.drop_table("audit_entries")
+    op.drop_table("standing_alarms")
     op.drop_table("senders")
     op.drop_index(
         "ix_recipients_message_id", table_name="recipients", postgresql_where=sa.text("message_id is not null")
@@ -1042,6 +1071,7 @@ def downgrade() -> None:
     op.drop_index("ix_message_attempts_message_id", table_name="message_attempts")
     op.drop_table("message_attempts")
     op.drop_table("key_checks")
+    op.drop_table("heartbeats")
     op.drop_table("country_pauses")
     op.drop_table("counters")
     # ### end Alembic commands ###
