@@ -1,6 +1,8 @@
-"""What an approval costs in the database, and what each message costs afterwards: `python bench/fanout.py [PEOPLE ...]`.
+"""What an approval costs in the database, and what each message costs afterwards: `python bench/fanout.py [PEOPLE
+...]`.
 
-Fan-out is one transaction as in an approval, on embedded PostgreSQL, with people made by SQL. Then 20,000 messages are claimed,
+Fan-out is one transaction as in an approval, on embedded PostgreSQL, with people made by SQL. Then 20,000 messages
+are claimed,
 marked `sending` and recorded as accepted in the sizes a drain uses, and every statement's plan is looked at.
 """
 
@@ -45,8 +47,10 @@ PEOPLE = (
     select gen_random_uuid(), decode(repeat('ab', 45), 'hex'), 'IN', (array['en','hi','ar','fr'])[1 + n % 4], now()
     from generate_series(1, :people) n""",
     """insert into contact_points (id, person_id, channel, value_sealed, value_index, country, is_valid, created_at)
-    select gen_random_uuid(), id, 'sms', decode(repeat('cd', 45), 'hex'), sha256(id::text::bytea), 'LY', true, now() from people""",
-    """insert into registrations (id, person_id, submission_key, source, people_count, consent_version, consented_at, created_at)
+    select gen_random_uuid(), id, 'sms', decode(repeat('cd', 45), 'hex'), sha256(id::text::bytea), 'LY', true, now()
+    from people""",
+    """insert into registrations (id, person_id, submission_key, source, people_count, consent_version, consented_at,
+    created_at)
     select gen_random_uuid(), id, id::text, 'web_form', 1, '1', now(), now() from people""",
     """insert into stays (id, person_id, country, is_resident, created_at)
     select gen_random_uuid(), id, 'LY', true, now() from people""",
@@ -193,9 +197,8 @@ def main() -> int:
             "  ".join(f"{run[name]:>12,.2f}" if isinstance(run[name], float) else f"{run[name]:>12,}" for name in names)
         )
     for run in runs:
-        print(
-            f"{run['people']:,} messages, whole table read by: {[n for n, way in run['plans'].items() if way == 'scan'] or 'none'}"
-        )
+        scanning = [name for name, way in run["plans"].items() if way == "scan"]
+        print(f"{run['people']:,} messages; the whole table is read by: {', '.join(scanning) or 'nothing'}")
     rounded = [{k: round(v, 3) if isinstance(v, float) else v for k, v in run.items()} for run in runs]
     print(json.dumps({"bench": "fanout", "runs": rounded}))
     return 0

@@ -118,7 +118,7 @@ def contact(person_id: UUID, number: str, country: str = "LY") -> dict[str, Any]
     }
 
 
-def make_event(  # noqa: PLR0913 - every part of an alert that a test may want to differ
+def make_event(
     session: AnySession,
     crisis_id: UUID,
     *,

@@ -44,7 +44,8 @@ def lost(request: SmsRequest) -> SmsResult:
 
 
 class FakeGateway:
-    """answer: what the next requests get. Accepted texts, and those taken without an answer, are in `taken` and in the list.
+    """answer: what the next requests get. Accepted texts, and those taken without an answer, are in `taken` and in
+    the list.
 
     list_error: find() and list_inbound() raise. hold: requests stay in flight
     until it is False.

@@ -68,7 +68,8 @@ RANK: dict[MessageState, int] = {
     MessageState.DELIVERED: 5,
     MessageState.READ: 6,
 }
-"""A receipt moves a message only to a higher rank. Rank 0 is all we know by ourselves: any receipt proves more than that.
+"""A receipt moves a message only to a higher rank. Rank 0 is all we know by ourselves: any receipt proves more than
+that.
 
 No two states that a receipt can report share a rank, so that the order of receipts never matters.
 """
@@ -147,8 +148,10 @@ def after_not_found(
 ) -> MessageState | None:
     """What to do with an `unknown` text that the gateway's list did not show just now; None: ask again later.
 
-    not_found_at: the first such answer. unknowns: how many attempts at this text ended so. life_safety: sent again after two empty answers FIRST_CALLBACK_GRACE apart (declared as a
-    possible duplicate). normal: only when its validity is over, so that it cannot arrive twice. sensitive: an officer decides.
+    not_found_at: the first such answer. unknowns: how many attempts at this text ended so. life_safety: sent again
+    after two empty answers FIRST_CALLBACK_GRACE apart (declared as a
+    possible duplicate). normal: only when its validity is over, so that it cannot arrive twice. sensitive: an officer
+    decides.
     """
     if not_found_at is None or now - not_found_at < FIRST_CALLBACK_GRACE:
         return None

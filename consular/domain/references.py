@@ -19,7 +19,8 @@ def reference_of(number: int) -> str:
 
 
 def number_of(reference: str) -> int | None:
-    """The message number of a reference as a person may write it (O for 0, I or L for 1, any case); None if it is none."""
+    """The message number of a reference as a person may write it (O for 0, I or L for 1, any case); None if it is
+    none."""
     text = reference.strip().upper().translate(str.maketrans("OIL", "011"))
     if not reference.isascii() or len(text) not in (6, 7) or any(sign not in _ALPHABET for sign in text):
         return None

@@ -1,4 +1,5 @@
-"""Claiming, marking and recording messages in bulk. All times are the database's, so that a worker's clock cannot bend a lease."""
+"""Claiming, marking and recording messages in bulk. All times are the database's, so that a worker's clock cannot
+bend a lease."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ with picked as (
         tries = tries + 1, updated_at = now(),
         attempt_id = (lpad(to_hex(m.id), 16, '0') || substr(replace(gen_random_uuid()::text, '-', ''), 17))::uuid
     from picked where m.id = picked.id
-    returning m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.country, m.tries,
+    returning m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.country,
+    m.tries,
         m.deaths, m.priority, m.expires_at
 )
 select claimed.*, c.value_sealed, i.sender_sealed from claimed
@@ -70,19 +72,23 @@ update senders s
 set next_free_at = case when starts_at > now() + :longest * interval '1 second' then s.next_free_at
                         else starts_at + :seconds * interval '1 second' end
 from line where s.gateway = line.gateway
-returning extract(epoch from starts_at - clock_timestamp()) as starts_in, starts_at <= now() + :longest * interval '1 second'
+returning extract(epoch from starts_at - clock_timestamp()) as starts_in, starts_at <= now() + :longest * interval '1
+second'
 """)
 
 _RECORD = text("""
 with r as (
-    select * from unnest(cast(:ids as bigint[]), cast(:attempts as uuid[]), cast(:states as text[]), cast(:outcomes as text[]),
+    select * from unnest(cast(:ids as bigint[]), cast(:attempts as uuid[]), cast(:states as text[]), cast(:outcomes as
+    text[]),
         cast(:provider_ids as text[]), cast(:errors as text[]), cast(:reasons as text[]), cast(:statuses as int[]),
         cast(:latencies as float8[]), cast(:waits as float8[]))
     as r (id, attempt_id, state, outcome, provider_id, error, reason, http_status, latency, wait)
 ), tried as (
-    insert into message_attempts (id, message_id, gateway, worker, started_at, outcome, http_status, provider_message_id,
+    insert into message_attempts (id, message_id, gateway, worker, started_at, outcome, http_status,
+    provider_message_id,
                                   error_code, latency_seconds)
-    select attempt_id, id, :gateway, :worker, now() - latency * interval '1 second', outcome, http_status, provider_id, error,
+    select attempt_id, id, :gateway, :worker, now() - latency * interval '1 second', outcome, http_status,
+    provider_id, error,
            latency from r
     on conflict (id) do nothing
 ), before as (
@@ -94,7 +100,8 @@ update messages m set
     provider_message_id = coalesce(r.provider_id, m.provider_message_id),
     error_code = r.error, failure_reason = r.reason, lease_until = null, updated_at = now(),
     accepted_at = case when r.state = 'accepted' then now() else m.accepted_at end,
-    not_before = case when r.state in ('queued', 'unknown') then now() + r.wait * interval '1 second' else m.not_before end
+    not_before = case when r.state in ('queued', 'unknown') then now() + r.wait * interval '1 second' else
+    m.not_before end
 from r join before on before.id = r.id left join alert_events e on e.id = before.event_id
 where m.id = r.id and m.attempt_id = r.attempt_id
   and (m.state = 'sending' or (m.state in ('unknown', 'queued', 'held') and r.state = 'accepted'))
@@ -130,19 +137,22 @@ class OutcomeRow:
 def claim(
     session: AnySession, gateway: str, worker: str, limit: int, lease_seconds: float
 ) -> Sequence[Row[tuple[object, ...]]]:
-    """Claim up to `limit` queued messages of one gateway for `worker`, most urgent first; other workers' rows are skipped."""
+    """Claim up to `limit` queued messages of one gateway for `worker`, most urgent first; other workers' rows are
+    skipped."""
     values = {"gateway": gateway, "worker": worker, "limit": limit, "lease": lease_seconds}
     return session.execute(_CLAIM, values).all()
 
 
 def mark_sending(session: AnySession, rows: Sequence[tuple[int, UUID]], lease_seconds: float) -> set[int]:
-    """Mark claimed rows `sending`; the ids that may be sent now. Left out: lost lease, stopped, expired, opted out meanwhile."""
+    """Mark claimed rows `sending`; the ids that may be sent now. Left out: lost lease, stopped, expired, opted out
+    meanwhile."""
     values = {"ids": [row[0] for row in rows], "attempts": [row[1] for row in rows], "lease": lease_seconds}
     return set(session.execute(_MARK, values).scalars())
 
 
 def drop(session: AnySession, rows: Sequence[tuple[int, UUID]]) -> Sequence[Row[tuple[object, ...]]]:
-    """End claimed rows that must not be sent any more (stopped, expired, opted out); rows as note_changes takes them."""
+    """End claimed rows that must not be sent any more (stopped, expired, opted out); rows as note_changes takes
+    them."""
     return session.execute(_DROP, {"ids": [row[0] for row in rows], "attempts": [row[1] for row in rows]}).all()
 
 
@@ -224,7 +234,8 @@ def cancel_claimed(session: AnySession, message_id: int, attempt_id: UUID) -> No
     """Cancel one claimed row that has nothing to say (a reply that gets no receipt)."""
     session.execute(
         text(
-            "update messages set state = 'cancelled', lease_until = null where id = :id and attempt_id = :attempt and state = 'claimed'"
+            "update messages set state = 'cancelled', lease_until = null"
+            " where id = :id and attempt_id = :attempt and state = 'claimed'"
         ),
         {"id": message_id, "attempt": attempt_id},
     )

@@ -1,4 +1,5 @@
-"""From an approved event to its rows: recipients, messages, standing of each person, counters; set-based, in one transaction."""
+"""From an approved event to its rows: recipients, messages, standing of each person, counters; set-based, in one
+transaction."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ from (select distinct on (value_index) value_index, contact_point_id, country, l
 """
 
 _MESSAGES = """
-insert into messages (id, kind, event_id, crisis_id, channel, contact_point_id, endpoint_index, country, language, gateway,
+insert into messages (id, kind, event_id, crisis_id, channel, contact_point_id, endpoint_index, country, language,
+gateway,
                       priority, state, not_before, expires_at)
 overriding system value
 select message_id, 'alert', :event_id, :crisis_id, 'sms', contact_point_id, value_index, country, language, :gateway,
@@ -57,11 +59,12 @@ order by person_id on conflict do nothing
 returning reach
 """
 
-_COUNT_STANDINGS = f"with fresh as ({_STANDINGS}) select reach, count(*) from fresh group by reach"
+_COUNT_STANDINGS = f"with fresh as ({_STANDINGS}) select reach, count(*) from fresh group by reach"  # noqa: S608
 
 
 _WORTH_ANALYSING = 1000
-"""From so many rows on the planner is told of them at once: guessing at fresh tables, it reads them whole for every batch."""
+"""From so many rows on the planner is told of them at once: guessing at fresh tables, it reads them whole for every
+batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ class FanOutCount:
 def insert_rows(session: AnySession, people: Select[Any], values: dict[str, Any]) -> FanOutCount:
     """Insert every row of the event `values["event_id"]` for the people that `people` selects (one column: person id).
 
-    values: event_id, crisis_id, gateway, priority, expires_at. An event that has its rows already is refused by the database.
+    values: event_id, crisis_id, gateway, priority, expires_at. An event that has its rows already is refused by the
+    database.
     """
     compiled = people.compile(dialect=postgresql.dialect(paramstyle="named"), compile_kwargs={"literal_binds": False})  # type: ignore[no-untyped-call]
     session.execute(text("set local work_mem = '128MB'"))

@@ -15,9 +15,11 @@ from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY
 AnySession = Session | scoped_session[Session]
 
 _STORE = text("""
-insert into inbound_messages (id, gateway, provider_message_id, path, sender_sealed, sender_index, body_sealed, raw_sealed,
+insert into inbound_messages (id, gateway, provider_message_id, path, sender_sealed, sender_index, body_sealed,
+raw_sealed,
                               received_at)
-values (:id, :gateway, :provider_message_id, :path, :sender_sealed, :sender_index, :body_sealed, :raw_sealed, :received_at)
+values (:id, :gateway, :provider_message_id, :path, :sender_sealed, :sender_index, :body_sealed, :raw_sealed,
+:received_at)
 on conflict (gateway, provider_message_id) do nothing returning id
 """)
 
@@ -28,14 +30,16 @@ where processed_at is null and (tries = 0) = :is_fresh order by received_at limi
 
 _COUNT_TRY = text("""
 update inbound_messages i set tries = i.tries + 1,
-    processed_at = case when i.tries + 1 >= :most_tries then now() end, kind = case when i.tries + 1 >= :most_tries then :kind end
+    processed_at = case when i.tries + 1 >= :most_tries then now() end, kind = case when i.tries + 1 >= :most_tries
+    then :kind end
 from (select id from inbound_messages where id = any(:ids) and processed_at is null order by id for update) mine
 where i.id = mine.id returning i.id, i.received_at, i.processed_at
 """)
 
 _PEOPLE = text("""
 select distinct c.value_index, c.person_id, c.country, c.unusable_since, p.language,
-    coalesce((select r.people_count from registrations r where r.person_id = c.person_id order by r.created_at desc limit 1), 1)
+    coalesce((select r.people_count from registrations r where r.person_id = c.person_id order by r.created_at desc
+    limit 1), 1)
         as heads
 from contact_points c join people p on p.id = c.person_id
 where c.channel = 'sms' and c.value_index = any(:indexes) order by c.person_id
@@ -59,9 +63,11 @@ where i.id = b.id
 """)
 
 _ACKNOWLEDGE = text("""
-insert into messages (kind, inbound_id, crisis_id, channel, endpoint_index, language, gateway, priority, state, not_before,
+insert into messages (kind, inbound_id, crisis_id, channel, endpoint_index, language, gateway, priority, state,
+not_before,
                       expires_at, template)
-select 'acknowledgement', a.inbound_id, a.crisis_id, 'sms', i.sender_index, a.language, i.gateway, :priority, 'queued', now(),
+select 'acknowledgement', a.inbound_id, a.crisis_id, 'sms', i.sender_index, a.language, i.gateway, :priority,
+'queued', now(),
        now() + interval '1 hour', a.template
 from unnest(cast(:ids as uuid[]), cast(:crises as uuid[]), cast(:languages as text[]), cast(:templates as text[]))
     as a (inbound_id, crisis_id, language, template)
@@ -78,7 +84,8 @@ def store(session: AnySession, row: dict[str, Any]) -> bool:
 
 
 def take(session: AnySession, limit: int) -> Sequence[Row[Any]]:
-    """Lock the oldest unprocessed texts that nobody else works on; one that failed before is taken alone, after the others."""
+    """Lock the oldest unprocessed texts that nobody else works on; one that failed before is taken alone, after the
+    others."""
     fresh = session.execute(_TAKE, {"limit": limit, "is_fresh": True}).all()
     return fresh or session.execute(_TAKE, {"limit": 1, "is_fresh": False}).all()
 
@@ -90,7 +97,8 @@ def count_try(session: AnySession, ids: Sequence[UUID], most_tries: int, kind: s
 
 
 def people_behind(session: AnySession, indexes: Sequence[bytes]) -> Sequence[Row[Any]]:
-    """Everybody on record with one of these phones: (value_index, person_id, country, unusable_since, language, heads)."""
+    """Everybody on record with one of these phones: (value_index, person_id, country, unusable_since, language,
+    heads)."""
     return session.execute(_PEOPLE, {"indexes": list(indexes)}).all()
 
 
@@ -120,12 +128,14 @@ def acknowledge(session: AnySession, rows: Sequence[tuple[UUID, UUID | None, str
 
 
 def opt_out(session: AnySession, stops: Mapping[bytes, datetime]) -> None:
-    """No more texts to these phones since then, unless they asked for texts again later. Any order of calls gives the same."""
+    """No more texts to these phones since then, unless they asked for texts again later. Any order of calls gives the
+    same."""
     _at_phones(
         session,
         """
         insert into opt_outs (value_index, opted_out_at) select * from asked
-        on conflict (value_index) do update set opted_out_at = greatest(opt_outs.opted_out_at, excluded.opted_out_at), ended_at = null
+        on conflict (value_index) do update set opted_out_at = greatest(opt_outs.opted_out_at, excluded.opted_out_at),
+        ended_at = null
         where opt_outs.ended_at is null or opt_outs.ended_at < excluded.opted_out_at
         """,
         stops,

@@ -1,4 +1,5 @@
-"""Putting right what dead workers and passing time leave behind; every statement is safe to run twice and by two at once."""
+"""Putting right what dead workers and passing time leave behind; every statement is safe to run twice and by two at
+once."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ with lost as (
     select id, state, event_id, deaths from messages where state = 'claimed' and lease_until < now()
     order by id limit :limit for update skip locked
 )
-update messages m set state = case when lost.deaths + 1 >= :most then 'held' else 'queued' end, deaths = lost.deaths + 1,
+update messages m set state = case when lost.deaths + 1 >= :most then 'held' else 'queued' end, deaths = lost.deaths +
+1,
     lease_until = null, updated_at = now(), error_code = 'worker_died'
 from lost where m.id = lost.id returning m.id, m.event_id, lost.state as before, m.state as after
 """)
@@ -33,7 +35,8 @@ with lost as (
     insert into message_attempts (id, message_id, gateway, worker, started_at, outcome)
     select attempt_id, id, gateway, worker, sending_at, 'unknown' from lost on conflict (id) do nothing
 )
-update messages m set state = 'unknown', lease_until = null, not_before = now(), error_code = 'worker_died', updated_at = now()
+update messages m set state = 'unknown', lease_until = null, not_before = now(), error_code = 'worker_died',
+updated_at = now()
 from lost where m.id = lost.id returning m.id, m.event_id, lost.state as before, m.state as after
 """)
 
@@ -56,10 +59,12 @@ update messages set state = 'expired', updated_at = now() where id in (
 """)
 
 _UNKNOWN = text("""
-select m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.sending_at, m.not_found_at,
+select m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.sending_at,
+m.not_found_at,
     m.expires_at, c.value_sealed, i.sender_sealed,
     (select count(*) from message_attempts a where a.message_id = m.id and a.outcome = 'unknown') as unknowns
-from messages m left join contact_points c on c.id = m.contact_point_id left join inbound_messages i on i.id = m.inbound_id
+from messages m left join contact_points c on c.id = m.contact_point_id left join inbound_messages i on i.id =
+m.inbound_id
 where m.state = 'unknown' and m.gateway = :gateway and m.not_before <= now() order by m.not_before limit :limit
 """)
 
@@ -74,7 +79,8 @@ update messages m set updated_at = now(), not_found_at = :not_found_at,
     provider_message_id = coalesce(:provider_id, m.provider_message_id),
     accepted_at = case when :state = 'accepted' then coalesce(m.accepted_at, m.sending_at) else m.accepted_at end,
     not_before = now() + :wait * interval '1 second',
-    possible_duplicate = m.possible_duplicate or (:state = 'queued' and before.stopped_at is null and before.expires_at > now())
+    possible_duplicate = m.possible_duplicate or (:state = 'queued' and before.stopped_at is null and
+    before.expires_at > now())
 from before where m.id = before.id returning m.id, m.event_id, before.state as before, m.state as after
 """)
 
@@ -89,9 +95,11 @@ select
     {" ".join(_FIRST_QUEUED.format(*names) + _FIRST_UNKNOWN.format(*names) for names in _GATEWAYS)}
     exists (select 1 from inbound_messages where processed_at is null) as inbound,
     exists (select 1 from receipt_events where processed_at is null) as receipts,
-    exists (select 1 from social_posts where state in ('queued', 'sending', 'unknown') and not_before <= now()) as social
+    exists (select 1 from social_posts where state in ('queued', 'sending', 'unknown') and not_before <= now()) as
+    social
 """)  # noqa: S608 - the inserted parts are constants of this module
-"""The order makes the planner walk the index of the queue, also when its statistics are from the minute of the fan-out."""
+"""The order makes the planner walk the index of the queue, also when its statistics are from the minute of the
+fan-out."""
 
 
 def try_lock(session: AnySession) -> bool:
@@ -100,7 +108,8 @@ def try_lock(session: AnySession) -> bool:
 
 
 def lapse(session: AnySession, limit: int) -> list[Row[Any]]:
-    """Give up leases that are over: claimed rows go back, `sending` rows become `unknown`. Changed rows as note_changes takes them."""
+    """Give up leases that are over: claimed rows go back, `sending` rows become `unknown`. Changed rows as
+    note_changes takes them."""
     claimed = session.execute(_CLAIMED, {"limit": limit, "most": MOST_DEATHS}).all()
     return [*claimed, *session.execute(_SENDING, {"limit": limit}).all()]
 
@@ -129,7 +138,8 @@ def settle(
     not_found_at: datetime | None = None,
     provider_id: str | None = None,
 ) -> Sequence[Row[Any]]:
-    """Move one `unknown` row of the same attempt; nothing when a receipt was faster. A resend is a possible duplicate."""
+    """Move one `unknown` row of the same attempt; nothing when a receipt was faster. A resend is a possible
+    duplicate."""
     values = {"id": row.id, "attempt": row.attempt_id, "state": state, "wait": wait, "not_found_at": not_found_at}
     return session.execute(_SETTLE, {**values, "provider_id": provider_id}).all()
 

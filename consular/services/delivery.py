@@ -1,4 +1,5 @@
-"""Sending: claim rows, mark a few `sending` and commit, hand them over with no connection held, record in bulk (docs/adr/0003)."""
+"""Sending: claim rows, mark a few `sending` and commit, hand them over with no connection held, record in bulk
+(docs/adr/0003)."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ _DATABASE_WAIT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How one sender may be used. rate: parts per second, over all workers. Small claims and marks keep a stop within 5 s."""
+    """How one sender may be used. rate: parts per second, over all workers. Small claims and marks keep a stop within
+    5 s."""
 
     rate: float
     lease_seconds: float
@@ -59,7 +61,8 @@ class Pace:
 class Drain:
     """One worker's work on one gateway until nothing is left, `seconds` are over, or `should_stop()` is true.
 
-    A row is marked `sending` only when its place in the sender's pace has come and a connection is free for it, so what is marked
+    A row is marked `sending` only when its place in the sender's pace has come and a connection is free for it, so
+    what is marked
     leaves at once: that is what makes a stop effective within seconds.
     """
 
@@ -83,7 +86,8 @@ class Drain:
         self._idle = threading.Event()
 
     def run(self, seconds: float) -> int:
-        """Work; the number of requests whose outcome was recorded. Nothing claimed stays claimed, nothing sent is unrecorded."""
+        """Work; the number of requests whose outcome was recorded. Nothing claimed stays claimed, nothing sent is
+        unrecorded."""
         ends_at = time.monotonic() + seconds
         with unit_of_work() as session:
             if delivery.open_line(session, self._gateway.name) > 0:
@@ -150,7 +154,7 @@ class Drain:
         try:
             prepared = self._preparer.prepare(row)
         except KeyUnavailableError:
-            log.error("message_unreadable", gateway=self._gateway.name, message=row.id)
+            log.error("message_unreadable", gateway=self._gateway.name, message=row.id)  # noqa: TRY400 - no trace
             with unit_of_work() as session:
                 delivery.release(session, self._worker, [row.id], _UNREADABLE_WAIT_SECONDS, "unreadable")
             return
@@ -214,5 +218,6 @@ class Drain:
 def drain(
     gateway: SmsGateway, book: TextBook, pace: Pace, worker: str, seconds: float, should_stop: Callable[[], bool]
 ) -> int:
-    """Send what is queued for `gateway`; the number of outcomes recorded. Safe to run in any number of processes at once."""
+    """Send what is queued for `gateway`; the number of outcomes recorded. Safe to run in any number of processes at
+    once."""
     return Drain(gateway, book, pace, worker, should_stop).run(seconds)

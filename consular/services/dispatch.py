@@ -52,8 +52,10 @@ def fan_out(
 def cancel_unsent(session: AnySession, event_id: UUID, now: datetime) -> int:
     """Cancel every message of the event that was not yet given to a socket; the number of them. Does not commit.
 
-    A row marked `sending` is left alone: its text may have left. event.stopped_at must be set in the same transaction, so that
-    nothing more is marked: that alone stops the sending. Rows beyond MOST_CANCELLED_AT_ONCE are counted, and cancelled by the
+    A row marked `sending` is left alone: its text may have left. event.stopped_at must be set in the same
+    transaction, so that
+    nothing more is marked: that alone stops the sending. Rows beyond MOST_CANCELLED_AT_ONCE are counted, and
+    cancelled by the
     sweeper afterwards, so that the stop itself is never slow.
     """
     unsent = int(session.execute(text(_COUNT), {"event_id": event_id}).scalar_one())

@@ -1,4 +1,5 @@
-"""One text from a phone while it is worked on: who is behind it, what they were asked, and what follows from its reading."""
+"""One text from a phone while it is worked on: who is behind it, what they were asked, and what follows from its
+reading."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ _REQUESTS = {
 
 @dataclass(slots=True)
 class HeardText:
-    """people: everybody on record behind the phone. questions: by person, the open question they answer. kind, count: its reading."""
+    """people: everybody on record behind the phone. questions: by person, the open question they answer. kind, count:
+    its reading."""
 
     row: Row[Any]
     sender: str
@@ -85,7 +87,8 @@ class HeardText:
         ]
 
     def request(self) -> NewRequest | None:
-        """Why a human must look at this text, if one must: help, doubt, an unknown phone, or an answer to no question."""
+        """Why a human must look at this text, if one must: help, doubt, an unknown phone, or an answer to no
+        question."""
         kind = self._request_kind()
         if kind is None:
             return None

@@ -1,4 +1,5 @@
-"""Hearing people: every text is stored before anything else, then matched, read, and acted on; doubt goes to a human."""
+"""Hearing people: every text is stored before anything else, then matched, read, and acted on; doubt goes to a
+human."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def store(
     now: datetime,
     path: InboundPath = InboundPath.WEBHOOK,
 ) -> bool:
-    """Keep one text exactly as it came; False when it was there already. Commits; a database error is raised to the caller."""
+    """Keep one text exactly as it came; False when it was there already. Commits; a database error is raised to the
+    caller."""
     inbound_id = uuid4()
     row = {
         "id": inbound_id,
@@ -69,7 +71,8 @@ def process(read: Reader = classify) -> int:
 
     read: domain.replies.classify, text and language to kind and count.
 
-    When it fails, each text's try is counted and the error raised; from then on they are taken one by one, so that a text
+    When it fails, each text's try is counted and the error raised; from then on they are taken one by one, so that a
+    text
     that breaks the work stops only itself. After MOST_TRIES it goes unread to the officers.
     """
     ids: list[UUID] = []
@@ -110,7 +113,7 @@ def _opened(row: Row[Any]) -> HeardText | None:
         sender = cipher.open(row.sender_sealed, "inbound_messages.sender", row.id)
         body = cipher.open(row.body_sealed, "inbound_messages.body", row.id)
     except KeyUnavailableError:
-        log.error("inbound_unreadable", inbound_id=str(row.id))
+        log.error("inbound_unreadable", inbound_id=str(row.id))  # noqa: TRY400 - no trace
         return None
     return HeardText(row, sender, body, [cipher.index(one, "phone") for one in match_variants(sender)])
 

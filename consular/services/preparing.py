@@ -1,4 +1,5 @@
-"""From a claimed row to a text that can be handed over: the body from the frozen event, the address opened, its parts counted."""
+"""From a claimed row to a text that can be handed over: the body from the frozen event, the address opened, its parts
+counted."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Prepared:
 
 
 class Preparer:
-    """Prepares rows for one gateway. Texts of one event and language differ only in link and reference, so parts are kept."""
+    """Prepares rows for one gateway. Texts of one event and language differ only in link and reference, so parts are
+    kept."""
 
     def __init__(self, book: TextBook, gateway: str) -> None:
         self._book = book

@@ -1,4 +1,5 @@
-"""Hearing from gateways what became of a text: stored raw first, applied forward only, in any order, any number of times."""
+"""Hearing from gateways what became of a text: stored raw first, applied forward only, in any order, any number of
+times."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def store(
     raw: Sequence[tuple[str, str]],
     now: datetime,
 ) -> None:
-    """Keep one receipt; the same one again changes nothing. Commits. A database error is raised: the gateway must try again."""
+    """Keep one receipt; the same one again changes nothing. Commits. A database error is raised: the gateway must try
+    again."""
     receipt_id = uuid4()
     row = {
         "id": receipt_id,
@@ -52,7 +54,8 @@ def store(
 
 
 def process(read_status: ReadStatus, read_reason: ReadReason) -> int:
-    """Apply the oldest waiting receipts, at most BATCH; how many were looked at. read_status: a gateway's verb to our state."""
+    """Apply the oldest waiting receipts, at most BATCH; how many were looked at. read_status: a gateway's verb to our
+    state."""
     with unit_of_work() as session:
         rows = receipts.take(session, BATCH)
         if not rows:

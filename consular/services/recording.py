@@ -27,7 +27,8 @@ _LONGEST_SLOWDOWN_SECONDS = 15.0
 
 
 class Recorder:
-    """Collects one worker's results. A result is kept until its row is written, also when the database fails meanwhile."""
+    """Collects one worker's results. A result is kept until its row is written, also when the database fails
+    meanwhile."""
 
     def __init__(self, gateway: str, worker: str) -> None:
         self._gateway = gateway
@@ -121,7 +122,8 @@ def _proves_line(result: SmsResult) -> bool:
 
 
 def note_changes(session: AnySession, changed: Sequence[Row[tuple[object, ...]]]) -> None:
-    """Carry changed message states (id, event_id, before, after) to the people's reach and the counters; last in a transaction."""
+    """Carry changed message states (id, event_id, before, after) to the people's reach and the counters; last in a
+    transaction."""
     deltas: dict[tuple[UUID, str], int] = {}
     moved = []
     for row in changed:

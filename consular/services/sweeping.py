@@ -1,4 +1,5 @@
-"""What the clock does every few seconds: leases, expiry, unknown texts, and waking workers for whatever waits in the database."""
+"""What the clock does every few seconds: leases, expiry, unknown texts, and waking workers for whatever waits in the
+database."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ _LOOKS = 50
 
 
 def sweep() -> dict[str, int]:
-    """Give up dead workers' leases and end what is too late or stopped; how many rows of each. One sweeper at a time does it."""
+    """Give up dead workers' leases and end what is too late or stopped; how many rows of each. One sweeper at a time
+    does it."""
     counts = {"lapsed": 0, "ended": 0}
     for _ in range(_MOST_BATCHES):
         with unit_of_work() as session:
@@ -61,7 +63,8 @@ def wake(wakeups: Wakeups) -> dict[str, bool]:
 
 
 def reconcile(gateway: SmsGateway, book: TextBook, seconds: float = 10.0) -> dict[str, int]:
-    """Look for `unknown` texts in the gateway's own list and settle each by proof or by its class's policy; what became of them.
+    """Look for `unknown` texts in the gateway's own list and settle each by proof or by its class's policy; what
+    became of them.
 
     Begins no look after `seconds`, and none after one that failed: what is left comes next time.
     """

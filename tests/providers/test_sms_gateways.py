@@ -1,4 +1,5 @@
-"""The promises of domain.ports.SmsGateway, kept alike by the fake of the tests and by the real adapter on the practice gateway."""
+"""The promises of domain.ports.SmsGateway, kept alike by the fake of the tests and by the real adapter on the
+practice gateway."""
 
 from __future__ import annotations
 
@@ -102,7 +103,9 @@ def hand_over(side: Side, *requests: SmsRequest) -> dict[UUID, SmsResult]:
     deadline = time.monotonic() + 20
     while side.gateway.in_flight and time.monotonic() < deadline:
         results += side.gateway.poll(0.1)
-    assert sorted(str(result.attempt_id) for result in results) == sorted(str(request.attempt_id) for request in requests)
+    assert sorted(str(result.attempt_id) for result in results) == sorted(
+        str(request.attempt_id) for request in requests
+    )
     return {result.attempt_id: result for result in results}
 
 
@@ -117,7 +120,10 @@ def test_a_taken_text_has_an_id_and_is_in_the_list(side):
     assert result.provider_message_id
     (found,) = side.gateway.find(request.to, moments_ago())
     assert (found.provider_message_id, found.to, found.body, found.is_inbound) == (
-        result.provider_message_id, request.to, request.body, False
+        result.provider_message_id,
+        request.to,
+        request.body,
+        False,
     )
     assert found.created_at.tzinfo is not None
 

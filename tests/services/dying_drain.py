@@ -1,4 +1,5 @@
-"""A worker that dies at a named point: `python -m tests.services.dying_drain POINT COUNT LOG`, settings from the environment.
+"""A worker that dies at a named point: `python -m tests.services.dying_drain POINT COUNT LOG`, settings from the
+environment.
 
 The gateway is in memory, but what it took is in the file LOG, one JSON line a text, so that it outlives the worker.
 """

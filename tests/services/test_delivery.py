@@ -50,9 +50,6 @@ def assert_counted(event_id: UUID) -> None:
     assert {k: v for k, v in counters.read(crisis_id).items() if v} == counters.recount_crisis(crisis_id)
 
 
-# --- what is sent ---------------------------------------------------------------------------------------------------
-
-
 def test_every_text_is_sent_once_and_recorded(session):
     event_id = alert_everybody(session, 60)
     gateway = FakeGateway()
@@ -122,9 +119,6 @@ def test_the_more_urgent_alert_goes_first(session):
     numbers = [request.attempt_id.int >> 64 for request in gateway.taken]
     events = dict(map(tuple, rows(session, "select id, event_id from messages")))
     assert [events[number] for number in numbers] == [urgent] * 5 + [slow] * 5
-
-
-# --- what an answer does --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -218,9 +212,6 @@ def test_a_request_without_enough_lease_left_is_queued_again(session):
     send(gateway, Pace(rate=100_000, lease_seconds=0.5))
     assert gateway.taken == []
     assert states(session) == {"queued": 3}
-
-
-# --- stop, expiry, opt-out between fan-out and hand-over --------------------------------------------------------------
 
 
 def test_nothing_is_sent_after_a_stop_not_even_what_is_claimed(session):
@@ -323,9 +314,6 @@ def test_a_row_that_another_worker_took_over_is_not_marked(session):
     again = delivery.delivery.claim(session, "exercise", "worker-2", 2, 60)
     assert {row.id for row in again} == {row.id for row in claimed}
     assert delivery.delivery.mark_sending(session, pairs, 60) == set()
-
-
-# --- ends of a drain --------------------------------------------------------------------------------------------------
 
 
 def test_a_clean_stop_finishes_what_is_in_flight_and_gives_the_rest_back(session):
@@ -475,9 +463,6 @@ def test_an_answer_of_an_old_attempt_does_not_touch_the_new_one(session):
     assert states(session) == {"sending": 1}
 
 
-# --- pace -------------------------------------------------------------------------------------------------------------
-
-
 def fullest_window(times: list[float], seconds: float) -> int:
     times = sorted(times)
     return max(sum(1 for other in times if start <= other < start + seconds) for start in times)
@@ -523,9 +508,6 @@ def test_a_far_slot_is_not_reserved(session):
     assert delivery.delivery.reserve_slot(session, "exercise", 30, 5) == pytest.approx(0, abs=0.01)
     assert delivery.delivery.reserve_slot(session, "exercise", 30, 5) is None
     assert delivery.delivery.reserve_slot(session, "exercise", 1, 60) == pytest.approx(30, abs=0.5)
-
-
-# --- many at once -----------------------------------------------------------------------------------------------------
 
 
 def run_together(application, works) -> None:

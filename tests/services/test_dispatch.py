@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from consular.clock import utc_now
@@ -11,6 +13,7 @@ from consular.domain.audience import AudienceRule
 from consular.domain.cap import AlertStatus
 from consular.domain.delivery import MessageState
 from consular.extensions import cipher
+from consular.models.people import ContactPoint
 from consular.queries import counters
 from consular.services import dispatch
 from tests.factories import (
@@ -66,13 +69,8 @@ def test_the_newest_usable_phone_is_taken(session):
     (person,) = make_people(session, [phone(1)])
     for number, unusable in ((2, None), (3, "now()")):
         row = contact(person, phone(number))
-        session.execute(
-            text(
-                "insert into contact_points (id, person_id, channel, value_sealed, value_index, country, is_valid, created_at)"
-                " values (:id, :person_id, 'sms', :value_sealed, :value_index, 'LY', true, now() + :later * interval '1 day')"
-            ),
-            {**row, "later": number},
-        )
+        moment = utc_now() + timedelta(days=number)
+        session.execute(insert(ContactPoint), [{**row, "created_at": moment}])
         if unusable:
             session.execute(text("update contact_points set unusable_since = now() where id = :id"), {"id": row["id"]})
     event = make_event(session, make_crisis(session))

@@ -53,9 +53,6 @@ def opted_out(session, number: str = phone(1)) -> bool:
     return bool(rows(session, "select 1 from opt_outs where value_index = :i and ended_at is null", i=index))
 
 
-# --- stored ------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "body", ["safe", "", " ", "\0", "a\0b", "\u202eefas", "سلامات 🙏\r\n", "x" * 20_000], ids=range(8)
 )
@@ -82,9 +79,6 @@ def test_the_same_text_at_the_same_moment_is_one_row(committing):
     assert sorted(results) == [False] * 15 + [True]
     with committing.app_context():
         assert len(rows(db.session, "select 1 from inbound_messages")) == 1
-
-
-# --- matched -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -205,9 +199,6 @@ def test_an_exercise_answer_never_counts_for_a_real_crisis(session):
     assert stated(session) == [("NEEDS_HELP", None)]
 
 
-# --- need help is never hidden -----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=lambda o: "".join(map(str, o)))
 @pytest.mark.parametrize("one_by_one", [True, False], ids=["one by one", "in one batch"])
 def test_a_call_for_help_stays_whatever_is_processed_when(session, order, one_by_one):
@@ -221,9 +212,6 @@ def test_a_call_for_help_stays_whatever_is_processed_when(session, order, one_by
     assert stated(session) == [("NEEDS_HELP", None)]
     assert requests(session) == ["needs_help", "unclear"]
     assert_counted(event_id)
-
-
-# --- opt-out, opt-in, wrong person --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=lambda o: "".join(map(str, o)))
@@ -298,9 +286,6 @@ def test_a_text_from_before_the_phone_changed_hands_still_counts(session):
     assert stated(session) == [("NEEDS_HELP", None)]
 
 
-# --- receipts ----------------------------------------------------------------------------------------------------------
-
-
 def test_each_answer_gets_one_receipt_in_the_persons_language(session):
     make_people(session, [phone(1)], language="fr")
     issue(session, make_crisis(session))
@@ -350,9 +335,6 @@ def test_a_phone_that_writes_all_the_time_is_not_answered_all_the_time(session):
         hear("1", minutes=number)
         work()
     assert len(rows(session, "select 1 from messages where inbound_id is not null")) == inbound.MOST_RECEIPTS_AN_HOUR
-
-
-# --- texts that break the reader ------------------------------------------------------------------------------------------
 
 
 class Poison(Exception):

@@ -57,7 +57,8 @@ def test_leases_of_dead_workers_are_given_up(session, state, after, deaths):
     event_id = alert_everybody(session, 3)
     set_messages(
         session,
-        "state = :state, worker = 'dead', attempt_id = gen_random_uuid(), sending_at = now(), lease_until = now() - interval '1 second'",
+        "state = :state, worker = 'dead', attempt_id = gen_random_uuid(), sending_at = now(),"
+        " lease_until = now() - interval '1 second'",
         state=state,
     )
     assert sweeping.sweep() == {"lapsed": 3, "ended": 0}

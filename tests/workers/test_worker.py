@@ -1,4 +1,5 @@
-"""Real workers on a real queue: woken, they drain; Redis wiped, killed or stopped in the middle, every text leaves once."""
+"""Real workers on a real queue: woken, they drain; Redis wiped, killed or stopped in the middle, every text leaves
+once."""
 
 from __future__ import annotations
 

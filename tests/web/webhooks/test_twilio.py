@@ -1,4 +1,5 @@
-"""The doors gateways knock at: forged, malformed and huge requests leave no row; a failed database is told to come again."""
+"""The doors gateways knock at: forged, malformed and huge requests leave no row; a failed database is told to come
+again."""
 
 from __future__ import annotations
 
@@ -65,7 +66,9 @@ def count(session) -> tuple[int, int]:
     return texts, rows(session, "select count(*) from receipt_events")[0][0]
 
 
-DOORS = pytest.mark.parametrize(("path", "form"), [(INBOUND, TEXT), (status_path(), RECEIPT)], ids=["inbound", "status"])
+DOORS = pytest.mark.parametrize(
+    ("path", "form"), [(INBOUND, TEXT), (status_path(), RECEIPT)], ids=["inbound", "status"]
+)
 
 
 def test_a_text_is_stored_and_answered_with_empty_twiml(client, session):
@@ -79,9 +82,14 @@ def test_a_text_is_stored_and_answered_with_empty_twiml(client, session):
 
 
 def test_a_receipt_is_stored(client, session):
-    assert post(client, status_path(), {**RECEIPT, "MessageStatus": "undelivered", "ErrorCode": "30003"}).status_code == 200
+    assert (
+        post(client, status_path(), {**RECEIPT, "MessageStatus": "undelivered", "ErrorCode": "30003"}).status_code
+        == 200
+    )
     columns = "gateway, provider_message_id, attempt_id, status, error_code"
-    assert rows(session, f"select {columns} from receipt_events") == [("exercise", SID, ATTEMPT, "undelivered", "30003")]
+    assert rows(session, f"select {columns} from receipt_events") == [
+        ("exercise", SID, ATTEMPT, "undelivered", "30003")
+    ]
 
 
 @DOORS
@@ -93,7 +101,15 @@ def test_the_same_request_again_changes_nothing(client, session, path, form):
 @DOORS
 @pytest.mark.parametrize(
     "signature",
-    [None, "", "x", "ü", sign(INBOUND, TEXT, "another-token-another-token-0000"), sign(INBOUND, {**TEXT, "Body": "1"}), "A" * 10_000],
+    [
+        None,
+        "",
+        "x",
+        "ü",
+        sign(INBOUND, TEXT, "another-token-another-token-0000"),
+        sign(INBOUND, {**TEXT, "Body": "1"}),
+        "A" * 10_000,
+    ],
     ids=["missing", "empty", "short", "not ascii", "other token", "other text", "long"],
 )
 def test_a_forged_request_leaves_no_row(client, session, path, form, signature):
@@ -180,7 +196,9 @@ def test_any_text_is_stored_exactly(client, session, body):
 
 
 @pytest.mark.parametrize(
-    "raw", [b"%ff%fe", b"%ed%a0%80", b"\xff\xfe", b"%", b"%zz", b"%00" * 30_000], ids=["latin", "surrogate", "bytes", "cut", "zz", "nul"]
+    "raw",
+    [b"%ff%fe", b"%ed%a0%80", b"\xff\xfe", b"%", b"%zz", b"%00" * 30_000],
+    ids=["latin", "surrogate", "bytes", "cut", "zz", "nul"],
 )
 def test_bytes_that_are_no_text_never_break_the_door(client, session, raw):
     data = urlencode({name: value for name, value in TEXT.items() if name != "Body"}).encode() + b"&Body=" + raw
