@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from consular.domain.keywords.lexicon import FILES, entries, expand
 from consular.domain.replies import CLASSIFIER_VERSION, ReplyKind, classify
 
 SETS = Path(__file__).parent / "data" / "replies"
@@ -169,3 +170,26 @@ def test_matched_holds_words_of_our_lists_and_nothing_of_the_person() -> None:
 
 def test_the_version_is_set() -> None:
     assert CLASSIFIER_VERSION
+
+
+PLAIN = {"S", "A", "V", "J", "JA", "CS", "K", "F", "VOC", "T1", "T2", "NT", "NL", "NLH"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_phrase_of_a_plain_answer_calls_for_help(name: str) -> None:
+    phrases = [next(expand(phrase)) for section, phrase in entries(name) if section in PLAIN]
+    assert [phrase for phrase in phrases if classify(phrase, None).kind is ReplyKind.NEEDS_HELP] == []
+
+
+def test_no_place_calls_for_help() -> None:
+    places = [phrase for _country, phrase in entries("places")]
+    assert [place for place in places if classify(f"I am safe in {place}", None).kind is ReplyKind.NEEDS_HELP] == []
+
+
+DENIALS = ("NEG", "NX", "NG", "NB", "CONTRAST")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_denial_of_the_lists_can_be_part_of_safe(name: str) -> None:
+    phrases = [next(expand(phrase)) for section, phrase in entries(name) if section in DENIALS]
+    assert [phrase for phrase in phrases if classify(f"safe {phrase}", None).kind is ReplyKind.SAFE] == []

@@ -49,9 +49,9 @@ def lexicon() -> Lexicon:
     """The word lists, read from package data once per process."""
     built = Lexicon()
     for name in FILES:
-        for section, phrase in _entries(name):
+        for section, phrase in entries(name):
             _add(built, (section, name), phrase)
-    for country, phrase in _entries("places"):
+    for country, phrase in entries("places"):
         tokens = fold_phrase(phrase)
         built.places[tokens] = country
         _insert_plain(built.plain, tokens, ("PLACE", country))
@@ -72,7 +72,8 @@ def _gather_words(node: Node, words: set[str], seen: set[int]) -> None:
             _gather_words(after, words, seen)
 
 
-def _entries(name: str) -> Iterator[tuple[str, str]]:
+def entries(name: str) -> Iterator[tuple[str, str]]:
+    """The (section, phrase) pairs of one file, alternatives not yet expanded."""
     text = resources.files(__package__).joinpath(f"{name}.txt").read_text(encoding="utf-8")
     section = ""
     for line in text.splitlines():

@@ -7,6 +7,10 @@ from consular.domain.keywords.spans import Reading, Span
 _REACH: Final = 4
 _GAP: Final = 3
 _LONGEST_DENIAL: Final = 8
+_LONGEST_PLAIN: Final = 8
+_PLAIN: Final = frozenset(
+    {"S", "A", "V", "J", "JA", "CS", "F", "NT", "NL", "NLH", "PLACE", "SPOT", "UNIT", "UNIT_CHILD", "UNIT_GROUP"}
+)
 _SOFTENERS: Final = frozenset(
     {"any", "in", "a", "an", "the", "your", "very", "really", "de", "d", "le", "la", "en", "koi", "اي"}
 )
@@ -69,7 +73,19 @@ def _begins(reading: Reading, index: int, kind: str) -> bool:
     return any(span.kind == kind for span in reading.starting[index])
 
 
+def _is_part_of_plain_words(span: Span, reading: Reading) -> bool:
+    """ "labour camp", "Bombay": part of a longer phrase of a plain answer, or the beginning of a word of one."""
+    for start in range(max(0, span.start - _LONGEST_PLAIN), span.start + 1):
+        for other in reading.starting[start]:
+            is_longer = other.end - other.start > span.end - span.start or not span.listed
+            if other.kind in _PLAIN and other.end >= span.end and is_longer:
+                return True
+    return False
+
+
 def _is_taken_back(span: Span, reading: Reading, silenced: list[int]) -> bool:
+    if _is_part_of_plain_words(span, reading):
+        return True
     covering = silenced[span.start]
     if covering and covering >= span.end:
         return not _is_longer_than_denial(span, reading)
