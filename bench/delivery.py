@@ -70,7 +70,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=18_000)
+    parser.add_argument("--people", type=int, default=20_250, help="about one in nine shares a phone")
     parser.add_argument("--naive", type=int, default=400, help="messages sent the usual way")
     parser.add_argument("--latency-ms", type=float, default=80.0)
     parser.add_argument("--concurrency", type=int, default=600, help="requests in flight per worker process")

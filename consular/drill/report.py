@@ -65,6 +65,7 @@ def compose(
             "approval_s": round(run.approval_seconds, 3),
             "first_handover_s": round(float(times.first), 3),
             "all_accepted_s": round(last, 3),
+            "all_settled_s": round(float(times.settled), 3),
             "messages_per_s": round(times.number / last, 1) if last else 0.0,
             "reply_to_board_p99_s": round(float(heard.p99) + BOARD_REFRESH_SECONDS, 3),
             "drill_s": round(run.seconds, 1),
@@ -94,6 +95,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"  registered through the form: {report['registered_by_form']:,}; the others came as lists\n"
     yield f"  approval {timings['approval_s']:.2f} s, first hand-over {timings['first_handover_s']:.2f} s after it"
     yield f"  all accepted after {timings['all_accepted_s']:.2f} s: {timings['messages_per_s']:,.0f} messages/s"
+    yield f"  texts without a clear answer from the gateway: all settled after {timings['all_settled_s']:.2f} s"
     yield f"  reply on the board within {timings['reply_to_board_p99_s']:.2f} s (99 of 100; refresh of 2 s included)\n"
     for name, result in report["invariants"].items():
         yield f"  {'✓' if result['ok'] else '✗'} {name.replace('_', ' ')}: {result['detail']}"

@@ -18,14 +18,15 @@ def latest_event() -> Row[Any] | None:
 
 
 def handover_times(event_id: UUID) -> Row[Any]:
-    """First and last hand-over after the approval, in seconds, and how many were handed over."""
+    """Seconds from the approval: first and last answer "accepted", last text settled later; number of answers."""
     return db.session.execute(
         text("""
-        select extract(epoch from min(m.accepted_at) - e.approved_at) as first,
-               extract(epoch from max(m.accepted_at) filter (where m.tries = 1) - e.approved_at) as last, count(*) as
-               number
-        from messages m join alert_events e on e.id = m.event_id
-        where m.event_id = :id and m.accepted_at is not null group by e.approved_at
+        select extract(epoch from min(a.recorded_at) - e.approved_at) as first,
+               extract(epoch from max(a.recorded_at) - e.approved_at) as last, count(*) as number,
+               (select extract(epoch from max(n.accepted_at) - e.approved_at) from messages n where n.event_id = e.id)
+                   as settled
+        from message_attempts a join messages m on m.id = a.message_id join alert_events e on e.id = m.event_id
+        where m.event_id = :id and a.outcome = 'accepted' group by e.id, e.approved_at
         """),
         {"id": event_id},
     ).one()
