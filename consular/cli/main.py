@@ -17,6 +17,7 @@ _COMMANDS = {
     "migrate": ("consular.cli.operate", "migrate"),
     "officer": ("consular.cli.officers", "officer"),
     "replies": ("consular.cli.replies", "replies"),
+    "verify": ("consular.cli.verify", "verify"),
 }
 
 

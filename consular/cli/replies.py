@@ -16,6 +16,6 @@ def replies() -> None:
 def classify() -> None:
     """Read JSON lines {"id", "text", "language"} on standard input; write id, kind, count, matched as tab-separated
     lines."""
-    from consular.cli_replies import classify_stream
+    from consular.cli.reply_stream import classify_stream
 
     classify_stream(sys.stdin, sys.stdout)

@@ -18,7 +18,7 @@ from consular.domain.keywords.lexicon import lexicon
 from consular.domain.keywords.needs import calls_for_help, only_faint
 from consular.domain.keywords.spans import Reading, Span, read
 
-CLASSIFIER_VERSION: Final = "2026.1"
+CLASSIFIER_VERSION: Final = "2026.2"
 
 _EXACT_LENGTH: Final = 40
 _WRONG_PERSON_WORDS: Final = 14
@@ -85,7 +85,7 @@ def _whole_message(text: str, folded: Folded, language: str | None) -> Classific
     section = lexicon().whole.get(folded.tokens)
     if section is not None:
         return Classification(ReplyKind(section), None, (" ".join(folded.tokens),))
-    return _spelt_digit(folded, language)
+    return _spelt_digit(folded, language) or _help_and_number(folded)
 
 
 _SPELT: Final[dict[str, dict[str, int]]] = {
@@ -103,6 +103,14 @@ def _spelt_digit(folded: Folded, language: str | None) -> Classification | None:
     code = (language or "").split("-")[0].split("_")[0].lower()
     digit = _SPELT.get(code, {}).get(folded.tokens[0])
     return None if digit is None else Classification(_DIGIT_KINDS[digit], None, folded.tokens)
+
+
+def _help_and_number(folded: Folded) -> Classification | None:
+    """ "2 3" may be a call for help of three people or two answers at once; either way somebody must look at it now."""
+    if len(folded.tokens) != 2 or folded.tokens[0] != "2" or not folded.tokens[1].isdecimal():
+        return None
+    count = int(folded.tokens[1][:4])
+    return Classification(ReplyKind.NEEDS_HELP, count if 1 <= count <= 500 else None, folded.tokens[:1])
 
 
 def _stated_need(reading: Reading) -> Classification | None:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from consular.cli_replies import classify_stream
+from consular.cli.reply_stream import classify_stream
 
 
 def run(*lines: str) -> list[list[str]]:
