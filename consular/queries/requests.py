@@ -58,8 +58,8 @@ select q.id, q.source_key, q.kind, q.opened_at, q.closed_at, q.outcome, q.note_s
 from ({pick}) q
 left join inbound_messages i on i.id = q.inbound_id
 left join lateral (select id, note_sealed from status_events
-                   where q.inbound_id is null and person_id = q.person_id and crisis_id = q.crisis_id
-                     and text_key = q.source_key and source = 'link' limit 1) e on true
+                   where q.inbound_id is null and text_key = q.source_key and source = 'link'
+                   order by number limit 1) e on true
 left join people p on p.id = q.person_id
 left join officers t on t.id = q.closed_by
 left join lateral (select people_count from registrations where person_id = q.person_id

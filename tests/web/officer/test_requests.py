@@ -137,18 +137,30 @@ def test_who_is_on_it_is_shown(world: World, officer: FlaskClient) -> None:
     assert "Amina Duty is on it." in queue(officer, world)
 
 
-def test_the_note_of_a_link_answer_is_shown_as_its_words(world: World, officer: FlaskClient) -> None:
+@pytest.mark.parametrize("sharing", [1, 3], ids=["a phone of one", "a phone of three"])
+def test_the_note_of_a_link_answer_is_shown_as_its_words(world: World, officer: FlaskClient, sharing: int) -> None:
+    """Behind a shared phone the request names nobody: the words must be found all the same."""
     from dataclasses import replace
 
     from consular.services.statuses import record_statements
 
-    person = world.person()
-    new = world.statement(person, Stated.NEEDS_HELP, source=StatementSource.LINK, text_key="link:1")
-    record_statements(world.session, [replace(new, note="The bridge is down")])
-    request = NewRequest("link:1", RequestKind.NEEDS_HELP, world.crisis_id, person, None, at(1))
+    people = [world.person() for _ in range(sharing)]
+    said = [
+        replace(
+            world.statement(person, Stated.NEEDS_HELP, source=StatementSource.LINK, text_key="link:1"),
+            note="The bridge is down",
+        )
+        for person in people
+    ]
+    record_statements(world.session, said)
+    person_id = people[0] if sharing == 1 else None
+    request = NewRequest("link:1", RequestKind.NEEDS_HELP, world.crisis_id, person_id, None, at(1))
     open_requests(world.session, [request])
     world.session.commit()
-    assert "The bridge is down" in queue(officer, world)
+    request_id = world.session.scalars(select(AssistanceRequest.id)).one()
+    for page in (queue(officer, world), officer.get(f"/officer/requests/{request_id}").text):
+        assert "The bridge is down" in page
+        assert "without words" not in page
 
 
 def test_a_hostile_text_is_only_text(world: World, officer: FlaskClient) -> None:
