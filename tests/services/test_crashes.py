@@ -63,6 +63,19 @@ def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(committing, conf
     assert_counted(event_id)
 
 
+def test_rows_that_died_twice_are_claimed_one_by_one(committing, config, tmp_path: Path):
+    alert_everybody(db.session, 10)
+    set_messages(db.session, "deaths = 2")
+    db.session.remove()
+    command = [sys.executable, "-m", "tests.services.dying_drain", "after_claim", "1", str(tmp_path / "taken")]
+    died = subprocess.run(command, cwd=ROOT, env=environment(config), check=False, capture_output=True)
+    assert died.returncode == 137, died.stderr.decode()
+    assert states(db.session) == {"claimed": 1, "queued": 9}
+    give_up_leases()
+    send(FakeGateway())
+    assert states(db.session) == {"held": 1, "accepted": 9}
+
+
 def test_connections_cut_again_and_again_lose_and_double_nothing(committing):
     event_id = alert_everybody(db.session, 400)
     db.session.remove()

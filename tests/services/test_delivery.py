@@ -420,21 +420,6 @@ def test_a_row_that_breaks_its_worker_every_time_is_held_and_the_others_go(sessi
     assert_counted(event_id)
 
 
-def test_innocent_rows_do_not_die_a_third_time_beside_a_poisonous_one(session):
-    alert_everybody(session, 10)
-    set_messages(session, "deaths = 2")
-    first = delivery.delivery.claim(session, "exercise", "w", 1, 60)[0].id
-    set_messages(session, "state = 'queued'")
-    gateway = FakeGateway()
-    with pytest.raises(Poison):
-        drain(gateway, PoisonBook(first), FAST, "worker-1", 5, never)
-    assert rows(session, "select id from messages where state = 'claimed'") == [(first,)]
-    set_messages(session, "lease_until = now() - interval '1 second'", "state = 'claimed'")
-    sweeping.sweep()
-    send(gateway)
-    assert states(session) == {"held": 1, "accepted": 9}
-
-
 def test_an_answer_that_comes_after_the_lease_still_counts(session):
     alert_everybody(session, 1)
     gateway = FakeGateway()
