@@ -67,7 +67,7 @@ def redis_overheard(site: Mission) -> Iterator[list[bytes]]:
     """Everything that any process says to Redis meanwhile: the arguments of all commands, unpacked."""
     heard: list[bytes] = []
     connection = Redis.from_url(site.world.env["REDIS_URL"])
-    with connection.monitor() as monitor:
+    with connection.monitor() as monitor:  # type: ignore[no-untyped-call]
         listener = threading.Thread(target=_listen, args=(monitor, heard))
         listener.start()
         try:
