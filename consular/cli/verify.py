@@ -19,7 +19,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--quiet", is_flag=True, help="The work is over: nothing may be under way any more, for whatever reason.")
-@click.option("--gateway-log", type=_FILE, help='What a gateway accepted: a JSON object a line with "sid" and "attempt".')
+@click.option(
+    "--gateway-log", type=_FILE, help='What a gateway accepted: a JSON object a line with "sid" and "attempt".'
+)
 @click.option("--gateway-texts", type=_FILE, help="Ids of the texts that were acknowledged to a gateway, one a line.")
 def verify(quiet: bool, gateway_log: Path | None, gateway_texts: Path | None) -> None:
     """Check every promise against the database; name the rows that break one. Exit status 1 when one is broken.
@@ -38,7 +40,9 @@ def verify(quiet: bool, gateway_log: Path | None, gateway_texts: Path | None) ->
     for one in found:
         click.echo(f"{'✓' if one.ok else '✗'} {one.code:<4}{one.name.replace('_', ' ')}: {one.detail}")
     broken = sum(1 for one in found if not one.ok)
-    click.echo(f"\n{broken} of {len(found)} promises are broken." if broken else f"\nAll {len(found)} promises are kept.")
+    click.echo(
+        f"\n{broken} of {len(found)} promises are broken." if broken else f"\nAll {len(found)} promises are kept."
+    )
     sys.exit(1 if broken else 0)
 
 

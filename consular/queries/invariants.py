@@ -2,87 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
 
+from consular.domain.triage import Standing, Stated
 from consular.extensions import db
+from consular.queries.promises import FASTEST, PROMISES, UNSETTLED
+from consular.queries.statuses import Key
 
 MOST_NAMED = 10
+_AT_ONCE = 1000
 
-_BROKEN: dict[str, str] = {
-    "recipients_without_message_or_reason": """
-        select r.event_id || '/' || r.person_id from recipients r left join messages m on m.id = r.message_id
-        where r.exclusion is null and m.id is null
-    """,
-    "messages_without_recipient": """
-        select m.id::text from messages m where m.kind = 'alert'
-        and not exists (select 1 from recipients r where r.message_id = m.id)
-    """,
-    "people_selected_without_standing": """
-        select r.person_id::text from recipients r join alert_events e on e.id = r.event_id
-        left join person_statuses s on s.crisis_id = e.crisis_id and s.person_id = r.person_id where s.person_id is null
-    """,
-    "unsettled_messages": """
-        select id || ':' || state from messages where state in ('queued', 'claimed', 'sending', 'unknown')
-    """,
-    "accepted_without_gateway_id": """
-        select id::text from messages where state in ('accepted', 'sent', 'delivered', 'read') and provider_message_id
-        is null
-    """,
-    "texts_not_processed": "select id::text from inbound_messages where processed_at is null",
-    "receipts_not_processed": "select id::text from receipt_events where processed_at is null",
-    "calls_for_help_without_request": """
-        select i.id::text from inbound_messages i where i.kind = 'NEEDS_HELP'
-        and not exists (select 1 from assistance_requests a where a.inbound_id = i.id)
-    """,
-    "unclear_without_request": """
-        select i.id::text from inbound_messages i where i.kind = 'UNCLEAR'
-        and not exists (select 1 from assistance_requests a where a.inbound_id = i.id)
-    """,
-    "sent_after_stop": """
-        select m.id::text from messages m join alert_events e on e.id = m.event_id
-        where e.stopped_at is not null and m.sending_at > e.stopped_at + interval '5 seconds'
-    """,
-    "sent_after_opt_out": """
-        select m.id::text from messages m join opt_outs o on o.value_index = m.endpoint_index
-        where m.kind = 'alert' and m.sending_at > o.opted_out_at and o.ended_at is null
-    """,
-    "exercise_on_another_gateway": """
-        select m.id::text from messages m join alert_events e on e.id = m.event_id
-        where (e.status = 'Exercise') <> (m.gateway = 'exercise')
-    """,
-    "own_approval": "select id::text from alert_events where approved_by in (author_id, last_editor_id)",
-}
+_SPOKE = text("""
+select k.crisis_id, k.person_id, s.person_id is null as is_missing, s.stated, s.stated_count, s.stated_at
+from (select crisis_id, person_id from person_statuses where stated is not null
+      union select crisis_id, person_id from status_events) k
+left join person_statuses s using (crisis_id, person_id)
+""")
 
 
 def names() -> list[str]:
     """The promises that one query can check."""
-    return list(_BROKEN)
+    return list(PROMISES)
 
 
-def offenders(name: str) -> tuple[int, list[str]]:
-    """How many rows break the promise, and the first of them."""
-    query = _BROKEN[name]
-    count = int(db.session.execute(text(f"select count(*) from ({query}) q")).scalar_one())  # noqa: S608 - constants above
-    if not count:
-        return 0, []
-    rows = db.session.execute(text(f"select * from ({query}) q limit {MOST_NAMED}"))  # noqa: S608
-    return count, [str(row[0]) for row in rows]
+def code(name: str) -> str:
+    """The promise's number in the catalogue: I1 to I10."""
+    return PROMISES[name][0]
+
+
+def hold_still() -> None:
+    """Let all reads of this transaction see one moment, so that a busy service does not look broken. First in it."""
+    db.session.execute(text("set transaction isolation level repeatable read, read only"))
+
+
+def database_now() -> datetime:
+    """The clock that rows are dated by."""
+    now: datetime = db.session.execute(text("select now()")).scalar_one()
+    return now
+
+
+def offenders(name: str, before: datetime | None = None) -> tuple[int, list[str]]:
+    """How many rows break the promise, and the first of them. before: work that arrived later may be unfinished."""
+    return _named(PROMISES[name][1], "", before)
+
+
+def unsettled(before: datetime | None = None, *, even_with_reason: bool = False) -> tuple[int, list[str]]:
+    """Messages that are neither terminal nor held since `before`, without or even with a reason to wait."""
+    return _named(UNSETTLED, "" if even_with_reason else "where reason is null", before)
+
+
+def reasons() -> dict[str, int]:
+    """How many messages wait, by the reason why they may; "no reason" for the others."""
+    query = f"select coalesce(reason, 'no reason'), count(*) from ({UNSETTLED}) q group by 1"  # noqa: S608 - constants
+    return {str(reason): int(count) for reason, count in db.session.execute(text(query), {"before": "infinity"})}
+
+
+def _named(query: str, condition: str, before: datetime | None) -> tuple[int, list[str]]:
+    statement = f"""
+        with broken (name) as materialized (select * from ({query}) q {condition})
+        select (select count(*) from broken), array(select name from broken limit {MOST_NAMED})
+    """  # noqa: S608 - constants of queries.promises
+    values = {"before": before or "infinity"} if ":before" in query else {}
+    count, first = db.session.execute(text(statement), values).one()
+    return int(count), [str(row) for row in first]
 
 
 def handed_over() -> Sequence[Row[Any]]:
-    """Every message that has a gateway id: (id, gateway id, possible_duplicate)."""
+    """Every message that has a gateway id: (id, gateway id, possible_duplicate, unknowns: attempts of unknown fate)."""
     return db.session.execute(
-        text("select id, provider_message_id, possible_duplicate from messages where provider_message_id is not null")
+        text("""
+        select m.id, m.provider_message_id, m.possible_duplicate, coalesce(a.unknowns, 0) as unknowns from messages m
+        left join (select message_id, count(*) as unknowns from message_attempts where outcome = 'unknown'
+                   group by message_id) a on a.message_id = m.id
+        where m.provider_message_id is not null
+        """)
     ).all()
+
+
+def fastest_windows() -> Sequence[Row[Any]]:
+    """Per gateway the ten seconds in which most texts left: (gateway, at: their end, texts)."""
+    return db.session.execute(text(FASTEST)).all()
 
 
 def inbound_ids() -> set[str]:
     """The gateways' ids of all stored texts."""
     return set(db.session.execute(text("select provider_message_id from inbound_messages")).scalars())
+
+
+def stored_texts() -> Iterator[Sequence[Row[Any]]]:
+    """Every stored text in batches: (id, sender_sealed, body_sealed, raw_sealed)."""
+    statement = text("select id, sender_sealed, body_sealed, raw_sealed from inbound_messages")
+    yield from _batches(statement)
+
+
+def standings() -> Iterator[dict[Key, Standing | None]]:
+    """Everybody who said something or is shown to have, in batches, as stored; None where nothing is stored."""
+    for batch in _batches(_SPOKE):
+        yield {(row.crisis_id, row.person_id): _standing(row) for row in batch}
+
+
+def _standing(row: Row[Any]) -> Standing | None:
+    if row.is_missing:
+        return None
+    return Standing(Stated(row.stated) if row.stated else None, row.stated_count, row.stated_at)
+
+
+def _batches(statement: Any) -> Iterator[Sequence[Row[Any]]]:
+    with db.session.execute(statement.execution_options(yield_per=_AT_ONCE)) as result:
+        yield from result.partitions()
 
 
 def crises_and_events() -> tuple[list[UUID], list[UUID]]:
