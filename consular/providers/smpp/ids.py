@@ -1,0 +1,105 @@
+"""Message ids: one number is often hex in the answer to submit_sm and decimal in the receipt, or the reverse."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from consular.domain.delivery import MessageState
+from consular.providers.smpp.codes import PARTIAL, is_failure, map_status
+
+_DECIMAL = frozenset("0123456789")
+_HEXADECIMAL = frozenset("0123456789abcdef")
+_LONGEST_NUMBER = 32
+_DIGITS_COMPARED = 8
+
+
+def spellings(message_id: str) -> tuple[str, ...]:
+    """What an id may be called elsewhere, the plainest first: lower case without leading zeros, then the number it is
+    in hexadecimal, then in decimal. Two different ids can share a spelling: check the phone as well."""
+    plain = message_id.strip().lower().lstrip("0") or "0"
+    found = [plain]
+    if len(plain) <= _LONGEST_NUMBER and _DECIMAL.issuperset(plain):
+        found.append(f"{int(plain):x}")
+    if len(plain) <= _LONGEST_NUMBER and _HEXADECIMAL.issuperset(plain):
+        found.append(str(int(plain, 16)))
+    return tuple(dict.fromkeys(found))
+
+
+def same_phone(one: str, other: str) -> bool:
+    """Whether two spellings of a number, with or without +, country code or zero, can mean the same phone."""
+    digits = [spelling.lstrip("+0") for spelling in (one, other)]
+    if not all(digits):
+        return False
+    return digits[0] == digits[1] or (
+        min(map(len, digits)) >= _DIGITS_COMPARED and digits[0][-_DIGITS_COMPARED:] == digits[1][-_DIGITS_COMPARED:]
+    )
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What receipts have said so far about the parts of one text."""
+
+    parts: int
+    delivered: set[int] = field(default_factory=set)
+    has_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One part that the SMSC took."""
+
+    message_id: str
+    attempt_id: UUID
+    to: str = field(repr=False)
+    part: int
+    delivery: Delivery
+
+
+class Ledger:
+    """The parts this process handed over, found again by what a receipt calls them. Forgets the oldest beyond `most`.
+
+    What is forgotten, or was sent before a restart, is found by the service through the id of the text's last part.
+    """
+
+    def __init__(self, most: int = 200_000) -> None:
+        self._most = most
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def note(self, entry: Entry) -> None:
+        """Remember a part."""
+        key = spellings(entry.message_id)[0]
+        self._entries.pop(key, None)
+        self._entries[key] = entry
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)
+
+    def find(self, message_id: str, *phones: str) -> Entry | None:
+        """The part a receipt is about: by any spelling of its id, and only when one of the receipt's addresses is the
+        phone that part went to. Nothing is guessed when it is not."""
+        for spelling in spellings(message_id):
+            entry = self._entries.get(spelling)
+            if entry is not None and any(same_phone(entry.to, phone) for phone in phones):
+                return entry
+        return None
+
+
+def whole_status(entry: Entry, stat: str) -> str:
+    """What a receipt of one part says about the whole text: delivered only when every part is, failed when one is.
+
+    Once a part has failed, later words about others are PARTIAL. Saying the same twice changes nothing.
+    """
+    delivery = entry.delivery
+    if delivery.parts == 1:
+        return stat
+    if is_failure(stat):
+        delivery.has_failed = True
+        return stat
+    if map_status(stat) is not MessageState.DELIVERED:
+        return stat
+    delivery.delivered.add(entry.part)
+    return stat if len(delivery.delivered) == delivery.parts and not delivery.has_failed else PARTIAL
