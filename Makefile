@@ -16,6 +16,7 @@ install: ## make .venv from the hash-pinned lock
 
 dev: ## the same with the tools for tests and checks
 	@sh scripts/install.sh requirements-dev.lock
+	@sh scripts/counterparts.sh
 
 test: dev ## run all tests (ARGS="-k name")
 	@.venv/bin/python -m pytest $(ARGS)

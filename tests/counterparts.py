@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-MODULES = Path(os.environ.get("CONSULAR_NPM", Path(sys.prefix) / "npm"))
+MODULES = Path(os.environ.get("CONSULAR_NPM", Path(sys.prefix) / "npm" / "telegram"))
 TELEGRAM_SCRIPT = Path(__file__).parent / "providers" / "telegram" / "counterpart" / "serve.js"
 
 
@@ -42,7 +42,7 @@ def telegram_test_api() -> Iterator[str]:
     """telegram-test-api; its address. Skips with a clear message where Node.js or the package is missing."""
     node = shutil.which("node")
     if node is None or not (MODULES / "node_modules" / "telegram-test-api").is_dir():
-        words = "needs Node.js and telegram-test-api (make install puts it into .venv/npm where npm is there)"
+        words = "needs Node.js and telegram-test-api (make test fetches it where npm is there)"
         if os.environ.get("CONSULAR_REQUIRE_NODE") == "1":
             pytest.fail(words)
         pytest.skip(words)

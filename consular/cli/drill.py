@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from consular.drill.runner import Drill, Order
 
 DEFAULT_SCENARIO = "libya-2011"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminal:
@@ -85,7 +87,7 @@ def demo(scenario: str, json_file: Path | None, **options: Any) -> None:
         click.echo("Ctrl-C stops everything.")
         try:
             threading.Event().wait()
-        except KeyboardInterrupt:
+        except SystemExit:
             click.echo("\nStopping.")
 
 
@@ -99,7 +101,7 @@ def _held(scenario: str, options: dict[str, Any]) -> Iterator[Drill]:
     from consular.processes import exit_on_signals
 
     try:
-        with exit_on_signals(), runner.held(_order(scenario, options), Terminal()) as done:
+        with exit_on_signals(_SIGNALS), runner.held(_order(scenario, options), Terminal()) as done:
             yield done
     except (PageError, NoFreePort, ValueError, RequestException) as error:
         raise click.ClickException(str(error)) from error

@@ -97,6 +97,7 @@ def _environment(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "EXERCISE_GATEWAY_RATE", str(plan.rate)
     yield "EXERCISE_GATEWAY_CONCURRENCY", str(plan.concurrency)
     yield "MISSION_NAME", "Embassy (practice)"
+    yield "MISSION_PHONE", SENDER
     yield "WEB_WORKERS", "2"
 
 
