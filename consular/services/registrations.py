@@ -1,6 +1,8 @@
 """Registering: who somebody is, how to reach them, where they are. One form makes one record, however often it arrives.
 
 - The same form again (double click, back button) changes nothing; with other answers it corrects its own record.
+- The same form with the name of somebody else (a family or a camp at one telephone, going back for each) makes a record
+  of its own: nobody is lost because the page was not loaded anew.
 - A new form with a phone and a name that are on record adds a registration and a stay to that person. It does not end
   what was there, because a form proves nothing: whoever knows a number and a name could move somebody away.
 - The answer is the same in each case, so that nobody learns from it who is registered.
@@ -10,7 +12,7 @@ Rows that a registration brought have ids derived from its own; that is how a co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID, uuid4, uuid5
 
@@ -18,11 +20,13 @@ from consular.domain.phone import PhoneReading
 from consular.extensions import cipher
 from consular.models.people import Channel, ContactPoint, Person, Registration, RegistrationSource, Stay
 from consular.queries import registrations as queries
+from consular.services.names import may_be_one_person
 from consular.services.places import PlaceMatch, fold
 from consular.services.transactions import unit_of_work
 
 _REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REPLACED = "replaced"
+_MOST_BY_ONE_FORM = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ def register(data: RegistrationData, now: datetime) -> RegistrationResult:
     phone_index = None if data.phone is None else cipher.index(data.phone.e164, "phone")
     with unit_of_work() as session:
         queries.lock(session, f"form {data.submission_key}", *([f"phone {phone_index.hex()}"] if phone_index else []))
-        known = queries.by_submission(session, data.submission_key)
+        known, key = _own_record(session, data, phone_index)
+        data = replace(data, submission_key=key)
         registration_id = known.id if known else uuid4()
         person = _person(session, registration_id, known, data, phone_index, now)
         session.flush()
@@ -74,6 +79,27 @@ def register(data: RegistrationData, now: datetime) -> RegistrationResult:
         _keep_phone(session, registration_id, person, data.phone, phone_index, now)
         _keep_email(session, person, data.email, now)
         return RegistrationResult(registration_id, person.id, reference_of(registration_id))
+
+
+def _own_record(
+    session: queries.AnySession, data: RegistrationData, phone_index: bytes | None
+) -> tuple[Registration | None, str]:
+    """What this form brought before for the same person, if anything, and the key that stands for the two of them."""
+    for number in range(1, _MOST_BY_ONE_FORM + 1):
+        key = data.submission_key if number == 1 else f"{data.submission_key}/{number}"
+        known = queries.by_submission(session, key)
+        if known is None or _is_theirs(session, known, data, phone_index):
+            return known, key
+    return None, uuid4().hex
+
+
+def _is_theirs(
+    session: queries.AnySession, known: Registration, data: RegistrationData, phone_index: bytes | None
+) -> bool:
+    person = session.get_one(Person, known.person_id)
+    phones = {point.value_index for point in queries.contact_points(session, person.id, Channel.SMS)}
+    name = cipher.open(person.name_sealed, "people.name", person.id)
+    return may_be_one_person(name, data.full_name, has_same_phone=phone_index in phones)
 
 
 def reference_of(registration_id: UUID) -> str:

@@ -256,3 +256,47 @@ def test_odd_requests(client: FlaskClient, browser: Browser) -> None:
 )
 def test_no_bytes_make_it_fail(browser: Browser, changes: dict[str, bytes]) -> None:
     assert browser.send({**FILLED, **changes}).status_code in (200, 422)
+
+
+def test_going_back_to_register_the_next_person_makes_a_second_record(browser: Browser) -> None:
+    form = dict(browser.hidden)
+    references = []
+    for changes in ({}, {"full_name": "Vikram Menon", "phone": "+218 91 234 5679"}, {}):
+        browser.hidden = form
+        references.append(re.search(r"[0-9A-Z]{4}-[0-9A-Z]{4}", browser.send(**changes).text))
+    first, second, again = (found and found[0] for found in references)
+    assert again == first
+    assert second not in (first, None)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_next_person_can_be_registered_from_the_confirmation(browser: Browser, language: str) -> None:
+    form_key = browser.hidden["form_key"]
+    page = browser.send(to=f"/?lang={language}")
+    assert f'<a href="/register?lang={language}">' in page.text or f'<a href="/?lang={language}">' in page.text
+    browser.open(f"/register?lang={language}")
+    assert browser.hidden["form_key"] != form_key
+
+
+@pytest.mark.parametrize(
+    ("field", "label", "changes"),
+    [
+        ("full_name", "Full name", {"full_name": "x" * 201}),
+        ("address", "Address, workplace or camp", {"address": "x" * 501}),
+        ("place", "Town or place", {"place": "a" + "\u0301" * 9}),
+        ("from_date", "From which day?", {"from_date_day": "31", "from_date_month": "2", "from_date_year": "2027"}),
+        (
+            "until_date",
+            "Until which day?",
+            {"until_date_day": "31", "until_date_month": "2", "until_date_year": "2027"},
+        ),
+    ],
+)
+def test_a_sentence_that_fits_several_fields_names_its_own(
+    browser: Browser, field: str, label: str, changes: dict[str, str]
+) -> None:
+    page = browser.send(stay="traveller", **changes)
+    assert page.status_code == 422
+    summary = re.search(rf'<a href="#{field}">([^<]*)</a>', page.text)
+    assert summary is not None
+    assert summary[1].startswith(f"{label} – ")
