@@ -50,8 +50,9 @@ def read_link(number: int, now: datetime) -> LinkContext | None:
 
 def answer_by_link(
     number: int, stated: Stated, count: int | None, note: str | None, answer_key: str, now: datetime
-) -> None:
-    """Record what the holder of the link said; the same answer_key again changes nothing. Raises NotFoundError.
+) -> Stated:
+    """Record what the holder of the link said, and give back what it was taken for. The same answer_key again changes
+    nothing. Raises NotFoundError.
 
     The note is read like a text: a call for help in it beats the button, and every note is for a human to read.
     """
@@ -67,6 +68,7 @@ def answer_by_link(
         statements = _statements(people, row.crisis_id, said, count, note, text_key, now)
         record_statements(session, statements)
         open_requests(session, _requests(people, row.crisis_id, said, note, text_key, now))
+    return stated
 
 
 def _statements(

@@ -62,10 +62,10 @@ def _take_answer(number: int, token: str, context: LinkContext) -> ResponseRetur
         message = _("This page was open for a long time. Press your button again.")
         return _page(token, context, values, errors={"answer": message}), 422
     try:
-        answer_by_link(number, form.stated, form.count, form.note, answer_key, utc_now())
+        taken_for = answer_by_link(number, form.stated, form.count, form.note, answer_key, utc_now())
     except NotFoundError:
         return _link_over(context)
-    return _page(token, context, {}, said=form.stated.value.lower(), count=form.count)
+    return _page(token, context, {}, said=taken_for.value.lower(), count=form.count)
 
 
 def _page(

@@ -82,6 +82,19 @@ def test_a_button_is_an_answer(
     assert world.status(person).stated is stated  # type: ignore[arg-type]
 
 
+def test_a_call_for_help_in_the_note_is_what_was_received(
+    client: FlaskClient, world: World, person: object, address: str
+) -> None:
+    """Whoever presses "safe" and writes of need reads how that was taken, and that nothing is promised."""
+    browser = Browser(client)
+    browser.open(address)
+    page = browser.send({}, address, answer="safe", note="my son is hurt, we need a doctor")
+    assert "<b>I need help</b>" in page.text
+    assert "we cannot promise that somebody comes" in page.text
+    assert "<b>I am safe</b>" not in page.text
+    assert world.status(person).stated is Stated.NEEDS_HELP  # type: ignore[arg-type]
+
+
 def test_sending_it_twice_is_one_answer_and_it_can_be_changed(
     client: FlaskClient, world: World, person: object, address: str, session: scoped_session[Session]
 ) -> None:
