@@ -64,6 +64,7 @@ class Config:
     lease_seconds: int = 60
     session_idle_minutes: int = 60
     session_hours: int = 12
+    metrics_token: str | None = field(default=None, repr=False)
 
     @property
     def is_https(self) -> bool:
@@ -103,6 +104,7 @@ class _Reader:
             "lease_seconds": self._number("LEASE_SECONDS", 60, least=20),
             "session_idle_minutes": self._number("SESSION_IDLE_MINUTES", 60, least=1),
             "session_hours": self._number("SESSION_HOURS", 12, least=1),
+            "metrics_token": self._secret("METRICS_TOKEN") if self._text("METRICS_TOKEN") else None,
         }
         if self.problems:
             raise ConfigError("\n".join(self.problems))
