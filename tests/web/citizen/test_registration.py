@@ -22,6 +22,10 @@ FIRST_LOAD_LIMIT = 30_000
 MANDATORY = ["full_name", "phone", "home_country", "country", "place", "stay", "language", "consent"]
 
 
+def no_such_day(field: str) -> dict[str, str]:
+    return {f"{field}_day": "31", f"{field}_month": "2", f"{field}_year": "2027"}
+
+
 def people(session: scoped_session[Session]) -> int:
     return session.scalar(select(func.count()).select_from(Person)) or 0
 
@@ -284,7 +288,7 @@ def test_the_next_person_can_be_registered_from_the_confirmation(browser: Browse
         ("full_name", "Full name", {"full_name": "x" * 201}),
         ("address", "Address, workplace or camp", {"address": "x" * 501}),
         ("place", "Town or place", {"place": "a" + "\u0301" * 9}),
-        ("from_date", "From which day?", {"from_date_day": "31", "from_date_month": "2", "from_date_year": "2027"}),
+        ("from_date", "From which day?", no_such_day("from_date")),
         (
             "until_date",
             "Until which day?",
