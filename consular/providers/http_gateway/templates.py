@@ -56,7 +56,7 @@ class Template:
 
 
 def parse(value: str, secrets: Mapping[str, str]) -> Template:
-    """The template of a profile's value, secrets filled in. Raises ValueError, without a secret, for an unknown place."""
+    """The template of a value with secrets filled in. Raises ValueError, never showing one, for an unknown place."""
     pieces, end = [""], 0
     for found in _PART.finditer(value):
         pieces[-1] += value[end : found.start()]
