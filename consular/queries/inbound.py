@@ -46,7 +46,8 @@ where c.channel = 'sms' and c.value_index = any(:indexes) order by c.person_id
 """)
 
 _QUESTIONS = text("""
-select distinct on (r.person_id) r.person_id, r.message_id, e.id as event_id, e.crisis_id, e.status, e.asks_for_reply
+select distinct on (r.person_id) r.person_id, r.message_id, e.id as event_id, e.crisis_id, e.status, e.asks_for_reply,
+    case when jsonb_array_length(c.audience -> 'countries') = 1 then c.audience -> 'countries' ->> 0 end as country
 from recipients r join alert_events e on e.id = r.event_id join crises c on c.id = e.crisis_id and c.closed_at is null
 where r.person_id = any(:people) and e.status = :status
 order by r.person_id, e.asks_for_reply desc, e.approved_at desc

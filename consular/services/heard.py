@@ -50,6 +50,11 @@ class HeardText:
         return self.people[0].language if self.people else None
 
     @property
+    def crisis_country(self) -> str | None:
+        """The country of the crisis the person was asked about, when it is a single one."""
+        return next((question.country for question in self.questions.values()), None)
+
+    @property
     def asked(self) -> list[Row[Any]]:
         """The people behind the phone who have an open question."""
         return [person for person in self.people if person.person_id in self.questions]

@@ -32,9 +32,14 @@ BATCH = 200
 MOST_TRIES = 3
 MOST_RECEIPTS_AN_HOUR = 10
 
-Reader = Callable[[str, str | None], Classification]
+Reader = Callable[[str, str | None, str | None], Classification]
 
 _STATUS_OF_GATEWAY = {"actual": AlertStatus.ACTUAL, "exercise": AlertStatus.EXERCISE}
+
+
+def read_reply(text: str, language: str | None, crisis_country: str | None) -> Classification:
+    """domain.replies.classify, told in which country the crisis is: "I am in India" means different things."""
+    return classify(text, language, crisis_country=crisis_country)
 
 
 def store(
@@ -66,10 +71,10 @@ def store(
     return is_new
 
 
-def process(read: Reader = classify) -> int:
+def process(read: Reader = read_reply) -> int:
     """Work on the oldest waiting texts, at most BATCH; how many there were. One transaction: all of it or nothing.
 
-    read: domain.replies.classify, text and language to kind and count.
+    read: text, language and country of the crisis to kind and count.
 
     When it fails, each text's try is counted and the error raised; from then on they are taken one by one, so that a
     text
@@ -97,7 +102,7 @@ def _work(session: inbound.AnySession, rows: Sequence[Row[Any]], read: Reader) -
     given_up = _given_up(session, [row.id for row in rows if row.id not in opened])
     _match(session, texts)
     for text in texts:
-        reading = read(text.body, text.language)
+        reading = read(text.body, text.language, text.crisis_country)
         text.kind, text.count = reading.kind, reading.count
     _act_on_phones(session, texts)
     receipts = [receipt for text in texts if (receipt := text.receipt()) is not None]

@@ -341,10 +341,10 @@ class Poison(Exception):
     """What a text may do to the code that reads it."""
 
 
-def poisoned(body: str, language: str | None):
+def poisoned(body: str, language: str | None, crisis_country: str | None):
     if body == "poison":
         raise Poison
-    return classify(body, language)
+    return classify(body, language, crisis_country=crisis_country)
 
 
 def test_a_text_that_breaks_the_reader_stops_only_itself_and_reaches_a_human(session):
@@ -397,3 +397,15 @@ def test_the_moment_of_a_statement_is_when_the_text_reached_us(session):
     work()
     moment: datetime = rows(session, "select stated_at from person_statuses")[0].stated_at
     assert moment == START - timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(("country", "kind"), [("LY", "NOT_THERE"), ("IN", "UNCLEAR")])
+def test_being_in_a_country_is_read_with_the_country_of_the_crisis(session, country, kind):
+    alert_everybody(session, 1)
+    session.execute(
+        text("update crises set audience = jsonb_build_object('countries', jsonb_build_array(cast(:c as text)))"),
+        {"c": country},
+    )
+    hear("I am in India", sender=phone(1))
+    inbound.process()
+    assert session.execute(text("select kind from inbound_messages")).scalars().all() == [kind]
