@@ -17,6 +17,7 @@ from consular import create_app
 from consular.cli.operate import upgrade_schema
 from consular.drill import desk, enrolment, report, scenario, scoring, world
 from consular.errors import ConflictError
+from consular.extensions import db
 from consular.queries import counters, drills
 from consular.services.keys import note_keys
 from consular.services.places import load_gazetteer
@@ -94,17 +95,26 @@ def held(order: Order, screen: Screen) -> Iterator[Drill]:
 def _prepare(config: Config, screen: Screen) -> tuple[desk.SignIn, desk.SignIn]:
     app: Flask = create_app(config)
     with app.app_context():
-        upgrade_schema(config.database_url)
-        note_keys()
-        with unit_of_work():
-            if drills.holds_real_data():
-                raise ConflictError(
-                    "This database holds real people or a real crisis; a drill needs one of its own. "
-                    "Unset DATABASE_URL, and the drill brings its own."
-                )
-        screen.say("Loading the gazetteer")
-        load_gazetteer()
-        return desk.hire()
+        try:
+            _refuse_a_used_database()
+            upgrade_schema(config.database_url)
+            note_keys()
+            screen.say("Loading the gazetteer")
+            load_gazetteer()
+            return desk.hire()
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+def _refuse_a_used_database() -> None:
+    with unit_of_work():
+        held = drills.holdings()
+    if held:
+        raise ConflictError(
+            f"The database of DATABASE_URL holds {' and '.join(held)}: a drill would mix made-up people with them. "
+            "Unset DATABASE_URL, and the drill brings its own, or name an empty one. Nothing was changed."
+        )
 
 
 def _watch(running: world.World, screen: Screen) -> None:

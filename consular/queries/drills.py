@@ -79,13 +79,14 @@ def waiting() -> dict[str, int]:
     return {name: int(count) for name, count in row._mapping.items()}
 
 
-def holds_real_data() -> bool:
-    """Whether the database has an Actual crisis, or people without any exercise: then it is not for practice."""
-    return bool(
-        db.session.execute(
-            text("""
-            select exists (select 1 from crises where status = 'Actual')
-                or (exists (select 1 from people) and not exists (select 1 from crises where status = 'Exercise'))
-            """)
-        ).scalar_one()
-    )
+def holdings() -> list[str]:
+    """What the database holds of people, crises and officers; nothing when it is empty or has no schema yet."""
+    there = {name for name in _HOLDINGS if db.session.scalar(text("select to_regclass(:name)"), {"name": name})}
+    return [name for name, is_any in _HOLDINGS.items() if name in there and db.session.scalar(is_any)]
+
+
+_HOLDINGS = {
+    "people": text("select exists (select 1 from people)"),
+    "crises": text("select exists (select 1 from crises)"),
+    "officers": text("select exists (select 1 from officers)"),
+}
