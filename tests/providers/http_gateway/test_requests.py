@@ -160,9 +160,16 @@ def test_kannel_over_get():
     [("utf-8", "broken \ud800"), ("iso-8859-1", "غادروا")],
     ids=["half a character", "a charset without Arabic"],
 )
-def test_a_text_the_operator_cannot_be_told_is_refused_without_a_request(serve, gateway, hand_over, charset, body):
+@pytest.mark.parametrize(
+    "kind",
+    ['method="GET"\nquery={m="{text}"}', 'method="POST"\nform={m="{text}"}', 'method="POST"\nbody="{text}"'],
+    ids=["query", "form", "body"],
+)
+def test_a_text_the_operator_cannot_be_told_is_refused_without_a_request(
+    serve, gateway, hand_over, kind, charset, body
+):
     server = serve(lambda talk: talk.answer(500))
-    toml = f'name="x"\n[request]\nmethod="POST"\ncharset="{charset}"\n[request.form]\nm="{{text}}"\n{ACCEPTED}'
+    toml = f'name="x"\n[request]\ncharset="{charset}"\n{kind}\n{ACCEPTED}'
     result = hand_over(gateway(server.url, toml), body=body)
     assert (result.outcome, result.failure_reason) == (SendOutcome.REFUSED, FailureReason.CONTENT_REJECTED)
     assert (result.scope, result.error_code) == (RefusalScope.NUMBER, "encoding")
