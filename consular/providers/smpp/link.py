@@ -31,6 +31,8 @@ from consular.providers.smpp.wire import (
 log = structlog.get_logger(__name__)
 
 _READ_BYTES = 262_144
+_KERNEL_BUFFER_BYTES = 65_536
+"""What the kernel holds when the line stalls leaves later, whatever its lease: it may not be much."""
 _MOST_UNSENT_BYTES = 1_048_576
 _FOR_THE_OWNER = frozenset({Command.SUBMIT_SM_RESP, Command.GENERIC_NACK, Command.DELIVER_SM})
 _WITHOUT_ANSWER = frozenset({0x0000000B, 0x00000102})
@@ -203,6 +205,7 @@ class Link:
             self._socket = socket.socket(family, kind, protocol)
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER_BYTES)
             code = self._socket.connect_ex(address)
         except OSError:
             self.drop("connect_failed")

@@ -31,8 +31,8 @@ _NOT_BOUND = "ESME_RINVBNDSTS"
 class Text:
     """One request with what became of its parts; ids: of those that were taken ("" when the SMSC gave none)."""
 
-    request: SmsRequest
-    bodies: tuple[bytes, ...]
+    request: SmsRequest = field(repr=False)
+    bodies: tuple[bytes, ...] = field(repr=False)
     delivery: Delivery
     ids: list[str | None] = field(default_factory=list)
     started_at: float = 0.0

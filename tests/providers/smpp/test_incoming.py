@@ -1,0 +1,366 @@
+"""What the SMSC delivers: receipts find their texts, texts come whole, and nothing is confirmed before it is stored."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from consular.domain.delivery import MessageState
+from consular.domain.ports import SendOutcome
+from consular.providers.smpp import alphabets, pdus
+from consular.providers.smpp.codes import failure_reason, map_status
+from consular.providers.smpp.wire import Command, frame_of
+from tests.providers.smpp.conftest import PHONE, sms
+from tests.providers.smpp.smsc import Smsc, receipt, text
+
+OK, AGAIN, NEVER = 0x00, 0x64, 0x65
+
+
+def answered(side, server, *sequences):
+    side.drive(lambda: all(sequence in server.answers() for sequence in sequences))
+    return [server.answers()[sequence] for sequence in sequences]
+
+
+def parts_of(body: str, count: int, reference: int = 9):
+    octets = alphabets.encode_ucs2(body)
+    step = -(-len(octets) // count // 2) * 2
+    return [
+        text(PHONE, bytes((5, 0, 3, reference, count, n + 1)) + octets[n * step : (n + 1) * step], 8, 0x40)
+        for n in range(count)
+    ]
+
+
+def wait_idle(side, seconds):
+    ends_at = time.monotonic() + seconds
+    side.drive(lambda: time.monotonic() >= ends_at)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [lambda i: f"{i:X}", lambda i: f"{i:x}", lambda i: f"{i:010d}", lambda i: f"{i:012x}"],
+    ids=["hex as answered", "lower case", "decimal with zeros", "hex with zeros"],
+)
+def test_a_receipt_finds_its_attempt_however_it_spells_the_id(smsc, connect, spelled):
+    server = smsc()
+    side = connect(server.port)
+    request, other = sms(), sms("+218925550000")
+    (result, _) = side.send(request, other)
+    sequence = server.session.deliver(receipt(spelled(int(result.provider_message_id, 16)), PHONE))
+    assert answered(side, server, sequence) == [OK]
+    (one,) = side.shelf.receipts
+    assert (one.attempt_id, one.message_id) == (request.attempt_id, result.provider_message_id)
+    assert (one.status, one.error_code, one.to, one.parts) == ("DELIVRD", None, PHONE, 1)
+
+
+def test_decimal_answers_and_hex_receipts_are_matched_too(smsc, connect):
+    server = smsc(lambda session, pdu, message: session.taken(pdu, "439041101"))
+    side = connect(server.port)
+    request = sms()
+    side.send(request)
+    server.session.deliver(receipt("1a2b3c4d", PHONE))
+    side.drive(lambda: side.shelf.receipts)
+    assert side.shelf.receipts[0].attempt_id == request.attempt_id
+
+
+def test_the_same_id_about_another_phone_is_not_ours(smsc, connect):
+    server = smsc()
+    side = connect(server.port)
+    (result,) = side.send(sms())
+    server.session.deliver(receipt(result.provider_message_id, "+218990000001"))
+    side.drive(lambda: side.shelf.receipts)
+    assert side.shelf.receipts[0].attempt_id is None
+
+
+def test_a_receipt_of_an_earlier_life_keeps_its_own_id(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    server.session.deliver(receipt("77AF", PHONE, "UNDELIV", "011"))
+    side.drive(lambda: side.shelf.receipts)
+    (one,) = side.shelf.receipts
+    assert (one.message_id, one.attempt_id, one.status, one.error_code) == ("77AF", None, "UNDELIV", "UNDELIV:011")
+    assert one.to == PHONE
+    assert map_status(one.status) is MessageState.UNDELIVERED
+    assert failure_reason(one.error_code) is not None
+
+
+def test_receipts_in_optional_parameters_win_over_words(smsc, connect):
+    server = smsc()
+    side = connect(server.port)
+    request = sms()
+    (result,) = side.send(request)
+    tlvs = (
+        (pdus.TLV_RECEIPTED_MESSAGE_ID, result.provider_message_id.encode() + b"\0"),
+        (pdus.TLV_MESSAGE_STATE, b"\x05"),
+        (pdus.TLV_NETWORK_ERROR_CODE, b"\x03\x00\x1b"),
+    )
+    server.session.deliver(receipt("999999", PHONE, short_message=b"", esm_class=0, tlvs=tlvs))
+    side.drive(lambda: side.shelf.receipts)
+    (one,) = side.shelf.receipts
+    assert (one.attempt_id, one.status, one.error_code) == (request.attempt_id, "UNDELIV", "UNDELIV:27")
+
+
+def test_a_receipt_that_comes_before_the_answer_waits_for_it(smsc, connect):
+    def receipt_first(session, pdu, message):
+        session.deliver(receipt("ABC1", PHONE))
+        time.sleep(0.1)
+        session.taken(pdu, "ABC1")
+
+    server = smsc(receipt_first)
+    side = connect(server.port)
+    request = sms()
+    (result,) = side.send(request)
+    assert result.outcome is SendOutcome.ACCEPTED
+    side.drive(lambda: side.shelf.receipts)
+    assert side.shelf.receipts[0].attempt_id == request.attempt_id
+
+
+def test_a_receipt_waits_no_longer_than_it_may(smsc, connect):
+    server = smsc(lambda session, pdu, message: session.deliver(receipt("ABC1", PHONE)))
+    side = connect(server.port, answer_timeout_seconds=3.0).bind()
+    side.gateway.submit(sms())
+    began = time.monotonic()
+    side.drive(lambda: side.shelf.receipts)
+    assert 0.2 < time.monotonic() - began < 2
+    assert side.shelf.receipts[0].attempt_id is None
+
+
+def test_a_receipt_about_somebody_else_does_not_wait(smsc, connect):
+    server = smsc(lambda session, pdu, message: session.deliver(receipt("ABC1", "+218990000001")))
+    side = connect(server.port, answer_timeout_seconds=3.0, early_hold_seconds=2.0).bind()
+    side.gateway.submit(sms())
+    began = time.monotonic()
+    side.drive(lambda: side.shelf.receipts)
+    assert time.monotonic() - began < 1
+
+
+def test_the_same_receipt_again_is_the_same_value_and_is_confirmed_again(smsc, connect):
+    server = smsc()
+    side = connect(server.port)
+    (result,) = side.send(sms())
+    sequences = [server.session.deliver(receipt(result.provider_message_id, PHONE)) for _ in range(3)]
+    assert answered(side, server, *sequences) == [OK] * 3
+    assert len(set(side.shelf.receipts)) == 1
+
+
+def test_a_long_text_is_delivered_when_all_its_parts_are(smsc, connect):
+    server = smsc()
+    side = connect(server.port)
+    request = sms(body="x" * 400)
+    side.send(request)
+    for number in range(3):
+        server.session.deliver(receipt(f"{0x1A2B3C00 + number:X}", PHONE))
+    side.drive(lambda: len(side.shelf.receipts) == 3)
+    assert [one.status for one in side.shelf.receipts] == ["PARTIAL", "PARTIAL", "DELIVRD"]
+    assert [one.part for one in side.shelf.receipts] == [1, 2, 3]
+    assert {one.attempt_id for one in side.shelf.receipts} == {request.attempt_id}
+
+
+def test_a_long_text_with_a_lost_part_is_never_called_delivered(smsc, connect):
+    server = smsc()
+    side = connect(server.port)
+    side.send(sms(body="x" * 400))
+    for number, stat in ((2, "UNDELIV"), (0, "DELIVRD"), (1, "DELIVRD")):
+        server.session.deliver(receipt(f"{0x1A2B3C00 + number:X}", PHONE, stat))
+    side.drive(lambda: len(side.shelf.receipts) == 3)
+    assert [one.status for one in side.shelf.receipts] == ["UNDELIV", "PARTIAL", "PARTIAL"]
+
+
+def test_a_person_who_writes_a_receipt_has_written_a_text(smsc, connect):
+    server = smsc()
+    side = connect(server.port)
+    (result,) = side.send(sms())
+    server.session.deliver(receipt(result.provider_message_id, PHONE, esm_class=0))
+    side.drive(lambda: side.shelf.texts)
+    assert side.shelf.receipts == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "data_coding", "body"),
+    [
+        (b"\x00 2 \x1b\x65", 0, "@ 2 €"),
+        ("٢ أحتاج مساعدة 😀".encode("utf-16-be"), 8, "٢ أحتاج مساعدة 😀"),
+        ("à l'aide".encode("latin-1"), 3, "à l'aide"),
+        ("помощь".encode("iso8859_5"), 6, "помощь"),
+        (b"", 0, ""),
+        (b"2\x1b", 0, "2 "),
+    ],
+    ids=["gsm", "ucs2", "latin1", "cyrillic", "empty", "cut escape"],
+)
+def test_a_text_comes_in_its_alphabet(smsc, connect, octets, data_coding, body):
+    server = smsc()
+    side = connect(server.port).bind()
+    sequence = server.session.deliver(text(PHONE, octets, data_coding))
+    assert answered(side, server, sequence) == [OK]
+    (one,) = side.shelf.texts
+    assert (one.sender, one.to, one.body, one.missing) == (PHONE, "+218910000000", body, ())
+    assert one.message_id.startswith("mo-")
+
+
+def test_a_text_in_message_payload_comes_too(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    server.session.deliver(text(PHONE, b"", tlvs=((pdus.TLV_MESSAGE_PAYLOAD, b"help " * 100),)))
+    side.drive(lambda: side.shelf.texts)
+    assert side.shelf.texts[0].body == "help " * 100
+
+
+def test_an_operators_default_alphabet_can_be_latin_1(smsc, connect):
+    server = smsc()
+    side = connect(server.port, default_is_latin_1=True).bind()
+    server.session.deliver(text(PHONE, b"\xe0 l'aide @", 0))
+    side.drive(lambda: side.shelf.texts)
+    assert side.shelf.texts[0].body == "à l'aide @"
+
+
+def test_parts_in_any_order_are_one_text_confirmed_together(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    body = "نحن أربعة أشخاص في الفندق " * 9 + "😀 2"
+    parts = parts_of(body, 3)
+    first = [server.session.deliver(parts[n]) for n in (2, 0)]
+    wait_idle(side, 0.1)
+    assert server.answers() == {}
+    last = server.session.deliver(parts[1])
+    assert answered(side, server, *first, last) == [OK] * 3
+    (one,) = side.shelf.texts
+    assert (one.body, one.parts, one.missing) == (body, 3, ())
+
+
+def test_two_people_with_the_same_reference_are_not_mixed(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    mine, theirs = parts_of("a" * 100, 2), parts_of("b" * 100, 2)
+    theirs = [text("+218925550000", one.short_message, 8, 0x40) for one in theirs]
+    for one in (mine[0], theirs[0], theirs[1], mine[1]):
+        server.session.deliver(one)
+    side.drive(lambda: len(side.shelf.texts) == 2)
+    assert {one.sender: one.body for one in side.shelf.texts} == {PHONE: "a" * 100, "+218925550000": "b" * 100}
+
+
+def test_a_server_that_waits_for_each_answer_still_brings_the_whole_text(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    parts = parts_of("I am safe for now but we " + "need help " * 12, 2)
+    assert answered(side, server, server.session.deliver(parts[0])) == [OK]
+    (half,) = side.shelf.texts
+    assert half.missing == (2,)
+    assert half.body.endswith("…")
+    assert answered(side, server, server.session.deliver(parts[1])) == [OK]
+    whole = side.shelf.texts[-1]
+    assert (whole.missing, whole.body) == ((), "I am safe for now but we " + "need help " * 12)
+    assert whole.message_id != half.message_id
+
+
+def test_what_could_not_be_stored_is_asked_for_again_and_is_then_the_same_text(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    side.shelf.failures = 1
+    assert answered(side, server, server.session.deliver(text(PHONE, b"2"))) == [AGAIN]
+    assert side.shelf.kept == []
+    assert answered(side, server, server.session.deliver(text(PHONE, b"2"))) == [OK]
+    assert [one.body for one in side.shelf.texts] == ["2"]
+
+
+def test_parts_that_could_not_be_stored_come_again_whole(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    side.shelf.failures = 1
+    parts = parts_of("z" * 100, 2)
+    assert answered(side, server, *map(server.session.deliver, parts)) == [AGAIN, AGAIN]
+    assert answered(side, server, *map(server.session.deliver, parts)) == [OK, OK]
+    assert [one.body for one in side.shelf.texts] == ["z" * 100]
+
+
+def test_a_mistake_of_the_caller_comes_out_of_poll_and_nothing_is_confirmed_or_lost(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    side.shelf.failures, side.shelf.error = 1, ZeroDivisionError
+    request = sms()
+    side.gateway.submit(request)
+    sequence = server.session.deliver(text(PHONE, b"2"))
+    with pytest.raises(ZeroDivisionError):
+        side.drive(lambda: False)
+    assert answered(side, server, sequence) == [AGAIN]
+    side.drive(lambda: request.attempt_id in side.results)
+    assert side.results[request.attempt_id].outcome is SendOutcome.ACCEPTED
+
+
+def test_a_person_who_writes_the_same_twice_is_heard_twice(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    for _ in range(2):
+        assert answered(side, server, server.session.deliver(text(PHONE, b"2"))) == [OK]
+    assert len({one.message_id for one in side.shelf.texts}) == 2
+
+
+def test_a_text_whose_answer_was_lost_with_the_link_is_the_same_text_again(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    assert answered(side, server, server.session.deliver(text(PHONE, b"2"))) == [OK]
+    server.session.cut()
+    side.drive(lambda: len(server.binds) == 2 and side.gateway.is_bound)
+    server.session.deliver(text(PHONE, b"2"))
+    side.drive(lambda: len(side.shelf.texts) == 2)
+    assert len({one.message_id for one in side.shelf.texts}) == 1
+
+
+def test_held_parts_come_again_in_the_next_session(smsc, connect):
+    server = smsc()
+    side = connect(server.port, part_hold_seconds=5.0).bind()
+    parts = parts_of("y" * 100, 2)
+    server.session.deliver(parts[0])
+    wait_idle(side, 0.1)
+    server.session.cut()
+    side.drive(lambda: len(server.binds) == 2 and side.gateway.is_bound)
+    assert answered(side, server, *(server.session.deliver(one) for one in parts)) == [OK, OK]
+    assert [one.body for one in side.shelf.texts] == ["y" * 100]
+
+
+def test_a_deliver_sm_nobody_can_read_is_refused_for_good_and_the_session_goes_on(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    server.session.write(frame_of(Command.DELIVER_SM, 900, b"\0\1\1no end"))
+    assert answered(side, server, 900) == [NEVER]
+    assert answered(side, server, server.session.deliver(text(PHONE, b"1"))) == [OK]
+
+
+def test_much_at_once_is_stored_in_few_calls(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    message = text(PHONE, b"1")
+    server.session.write(b"".join(frame_of(Command.DELIVER_SM, n, message.encode()) for n in range(1000, 1300)))
+    side.drive(lambda: len(side.shelf.texts) == 300)
+    assert len(side.shelf.batches) < 30
+
+
+def test_texts_are_heard_while_nothing_is_sent_and_while_closing(connect):
+    server = Smsc()
+    try:
+        side = connect(server.port).bind()
+        server.session.deliver(text(PHONE, b"1"))
+        side.gateway.close()
+        assert len(side.shelf.texts) == 1
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("ton", "digits", "home", "sender"),
+    [
+        (1, "218912345678", "", PHONE),
+        (0, "218912345678", "218", PHONE),
+        (0, "00218912345678", "218", PHONE),
+        (2, "0912345678", "218", PHONE),
+        (0, "912345678", "218", PHONE),
+        (0, "8888", "218", "8888"),
+        (5, "Operator", "218", "Operator"),
+        (1, "+218912345678", "", PHONE),
+    ],
+)
+def test_senders_are_spelled_as_by_the_other_gateways(smsc, connect, ton, digits, home, sender):
+    server = smsc()
+    side = connect(server.port, home_code=home).bind()
+    server.session.deliver(text(PHONE, b"1", source=pdus.Address(ton, 1, digits)))
+    side.drive(lambda: side.shelf.texts)
+    assert side.shelf.texts[0].sender == sender
