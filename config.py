@@ -88,7 +88,7 @@ class _Reader:
         public_url = self._url("PUBLIC_URL", "http://localhost:8000")
         config = {
             "database_url": self._database_url(),
-            "redis_url": self._text("REDIS_URL"),
+            "redis_url": self._redis_url(),
             "secret_key": self._secret("SECRET_KEY"),
             "keys": self._keys(),
             "public_url": public_url,
@@ -106,6 +106,7 @@ class _Reader:
             "session_hours": self._number("SESSION_HOURS", 12, least=1),
             "metrics_token": self._secret("METRICS_TOKEN") if self._text("METRICS_TOKEN") else None,
         }
+        self._accounts_differ(config["actual_gateway"], config["exercise_gateway"])
         if self.problems:
             raise ConfigError("\n".join(self.problems))
         assert set(config) == {f.name for f in fields(Config)}
@@ -129,6 +130,12 @@ class _Reader:
             self.problems.append("DATABASE_URL must start with postgresql://: Consular runs on PostgreSQL only")
         return url
 
+    def _redis_url(self) -> str | None:
+        url = self._text("REDIS_URL")
+        if url is not None and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+            self.problems.append("REDIS_URL must be an address such as redis://localhost:6379/0")
+        return url
+
     def _secret(self, name: str) -> str:
         value = self._required(name, "make one with `consular keys generate`")
         if value and len(value) < 32:
@@ -150,8 +157,10 @@ class _Reader:
         if value is None:
             return None
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             self.problems.append(f"{name} must be a whole address such as https://consular.example.org")
+        elif parts.query or parts.fragment:
+            self.problems.append(f"{name} must end before the ? or #: paths are added to it")
         return value.rstrip("/")
 
     def _number(self, name: str, default: int, least: int = 0) -> int:
@@ -185,6 +194,15 @@ class _Reader:
             if missing and any(found[name] for name in needed[:2]):
                 self.problems.append(f"{' and '.join(missing)} must be set, too: an account needs all of its settings")
         return {(prefix + name).lower(): value for name, value in found.items()}
+
+    def _accounts_differ(self, actual: object, exercise: object) -> None:
+        """A text that comes in tells by its account alone whether it is real."""
+        given = [gateway.account_sid for gateway in (actual, exercise) if isinstance(gateway, GatewayConfig)]
+        if len(given) == 2 and given[0] and given[0] == given[1]:
+            self.problems.append(
+                "TWILIO_ACCOUNT_SID and EXERCISE_GATEWAY_ACCOUNT_SID are the same: "
+                "an exercise needs an account of its own"
+            )
 
     def _gateway(self, name: str, prefix: str, default_url: str | None) -> GatewayConfig | None:
         wanted = [f"{prefix}_ACCOUNT_SID", f"{prefix}_AUTH_TOKEN", f"{prefix}_FROM"]

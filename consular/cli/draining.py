@@ -24,6 +24,9 @@ _SECONDS = 25.0
 def drain_here(app: Flask, gateway: str, *, watch: bool) -> int:
     """Sweep, reconcile, apply receipts, read texts and send until nothing is left (or, watching, until interrupted)."""
     adapters: Adapters = app.extensions["consular"]
+    problems = adapters.problems()
+    if problems:
+        raise InvalidInputError(" ".join(problems))
     settings, adapter = adapters.gateway_config(gateway), adapters.gateway(gateway)
     if settings is None or adapter is None:
         prefix = "TWILIO" if gateway == "actual" else "EXERCISE_GATEWAY"

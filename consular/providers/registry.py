@@ -44,6 +44,18 @@ class Adapters:
         """The settings of the gateway `name`, if any."""
         return {"actual": self.config.actual_gateway, "exercise": self.config.exercise_gateway}[name]
 
+    def problems(self) -> list[str]:
+        """What makes a configured gateway unusable, in sentences for the operator."""
+        found = []
+        for name in ("actual", "exercise"):
+            settings = self.gateway_config(name)
+            try:
+                if settings is not None:
+                    twilio_settings(settings)
+            except ValueError as error:
+                found.append(f"The {name} gateway: {error}")
+        return found
+
     @property
     def doorway(self) -> Doorway:
         """What webhooks are checked against."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from consular.queueing import connect
 from consular.security.fields import FieldCipher, KeyUnavailableError
+from consular.services.keys import keys_problem
 
 if TYPE_CHECKING:
     from config import Config
@@ -50,29 +52,46 @@ def _keys(config: Config) -> Iterator[Finding]:
 
 def _database(config: Config) -> Iterator[Finding]:
     try:
-        with create_engine(config.database_url, connect_args={"connect_timeout": 5}).connect() as connection:
+        engine = create_engine(config.database_url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+        with engine.connect() as connection:
             yield Finding(True, True, "PostgreSQL answers.")
-            has_schema = connection.execute(text("select to_regclass('alembic_version') is not null")).scalar()
-            yield Finding(
-                bool(has_schema),
-                True,
-                "The schema is there." if has_schema else "No schema yet: run `consular migrate`.",
-            )
-            if has_schema:
-                places = connection.execute(text("select exists (select 1 from places)")).scalar()
-                yield Finding(
-                    bool(places),
-                    False,
-                    "The gazetteer is loaded." if places else "No places yet: run `consular gazetteer load`.",
-                )
-                officers = int(
-                    connection.execute(text("select count(*) from officers where disabled_at is null")).scalar() or 0
-                )
-                enough = f"{officers} officers may sign in."
-                few = f"{officers} officers may sign in, two are needed for an alert: run `consular officer add`."
-                yield Finding(officers >= 2, False, enough if officers >= 2 else few)
+            if connection.execute(text("select to_regclass('alembic_version')")).scalar() is None:
+                yield Finding(False, True, "No schema yet: run `consular migrate`.")
+                return
+            yield Finding(True, True, "The schema is there.")
+            yield from _keys_of_database(config, connection)
+            yield from _contents(config, connection)
     except SQLAlchemyError:
         yield Finding(False, True, "PostgreSQL does not answer: check DATABASE_URL and that the server runs.")
+
+
+def _keys_of_database(config: Config, connection: Connection) -> Iterator[Finding]:
+    rows = connection.execute(text("select id, sealed, index_sample from key_checks where retired_at is null")).all()
+    keys = FieldCipher()
+    try:
+        keys.configure(config.keys)
+    except KeyUnavailableError:
+        return
+    if not rows:
+        yield Finding(False, True, "The database does not know its keys yet: run `consular migrate`.")
+        return
+    problem = keys_problem(keys, ((row.id, bytes(row.sealed), bytes(row.index_sample)) for row in rows))
+    yield Finding(problem is None, True, problem or "The encryption keys are those of this database.")
+
+
+def _contents(config: Config, connection: Connection) -> Iterator[Finding]:
+    has_places = connection.execute(text("select exists (select 1 from places)")).scalar()
+    sentence = "The gazetteer is loaded." if has_places else "No places yet: run `consular gazetteer load`."
+    yield Finding(bool(has_places), False, sentence)
+    officers = connection.execute(text("select count(*) from officers where disabled_at is null")).scalar_one()
+    enough = f"{officers} officers may sign in."
+    few = f"{officers} officers may sign in, two are needed for an alert: run `consular officer add`."
+    yield Finding(officers >= 2, False, enough if officers >= 2 else few)
+    made_up = text("select exists (select 1 from registrations where consent_version = 'drill')")
+    if config.actual_gateway is not None and connection.execute(made_up).scalar():
+        yield Finding(
+            False, True, "The database holds the made-up people of a drill: real texts would go to strangers' phones."
+        )
 
 
 def _redis(config: Config) -> Iterator[Finding]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from collections.abc import Iterable
+from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
 from consular.clock import utc_now
 from consular.extensions import cipher
 from consular.models.audit import KeyCheck
-from consular.security.fields import KeyUnavailableError
+from consular.security.fields import FieldCipher, KeyUnavailableError
 from consular.services.transactions import unit_of_work
 
 _SAMPLE = "consular key check"
@@ -33,10 +34,18 @@ def verify_keys() -> None:
     """Raise KeyUnavailableError unless the configured keys are those this database was made with."""
     with unit_of_work() as session:
         checks = session.execute(select(KeyCheck).where(KeyCheck.retired_at.is_(None))).scalars().all()
-        for check in checks:
-            try:
-                cipher.open(check.sealed, _PLACE, check.id)
-            except KeyUnavailableError:
-                raise KeyUnavailableError(f"The data key is not the one this database was made with. {_CURE}") from None
-            if cipher.index(_SAMPLE, "key_check") != check.index_sample:
-                raise KeyUnavailableError(f"The index key is not the one this database was made with. {_CURE}")
+        problem = keys_problem(cipher, ((check.id, check.sealed, check.index_sample) for check in checks))
+    if problem:
+        raise KeyUnavailableError(problem)
+
+
+def keys_problem(keys: FieldCipher, checks: Iterable[tuple[UUID, bytes, bytes]]) -> str | None:
+    """Why `keys` are not those that made `checks` (id, sealed, index sample), as a sentence; None when they are."""
+    for check_id, sealed, index_sample in checks:
+        try:
+            keys.open(sealed, _PLACE, check_id)
+        except KeyUnavailableError:
+            return f"The data key is not the one this database was made with. {_CURE}"
+        if keys.index(_SAMPLE, "key_check") != index_sample:
+            return f"The index key is not the one this database was made with. {_CURE}"
+    return None

@@ -1,0 +1,47 @@
+"""Settings that would only fail later, or fail silently, are named at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from config import Config, ConfigError
+
+BASE = {
+    "DATABASE_URL": "postgresql://localhost/consular",
+    "SECRET_KEY": "s" * 32,
+    "CONSULAR_KEYS": "keys",
+}
+ONE, OTHER = "AC" + "a" * 32, "AC" + "b" * 32
+
+
+def gateway(prefix: str, account_sid: str) -> dict[str, str]:
+    values = {"ACCOUNT_SID": account_sid, "AUTH_TOKEN": "t", "FROM": "+15550001111", "BASE_URL": "http://127.0.0.1:1"}
+    return {f"{prefix}_{name}": value for name, value in values.items()}
+
+
+@pytest.mark.parametrize("address", ["localhost:6379", "garbage", "http://localhost:6379"])
+def test_an_address_that_is_no_redis_is_named(address: str) -> None:
+    with pytest.raises(ConfigError, match="REDIS_URL must be an address such as redis://"):
+        Config.from_env(BASE | {"REDIS_URL": address})
+
+
+@pytest.mark.parametrize("address", ["redis://h:1/0", "rediss://h", "unix:///run/redis.sock"])
+def test_an_address_of_a_redis_is_taken(address: str) -> None:
+    assert Config.from_env(BASE | {"REDIS_URL": address}).redis_url == address
+
+
+@pytest.mark.parametrize(
+    "address", ["https://c.example?x=1", "https://c.example/#top", "https://user@c.example", "c.example"]
+)
+@pytest.mark.parametrize("name", ["PUBLIC_URL", "WEBHOOK_BASE_URL"])
+def test_an_address_that_no_path_can_be_added_to_is_named(name: str, address: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} must"):
+        Config.from_env(BASE | {name: address})
+
+
+def test_an_exercise_never_shares_the_account_of_the_real_gateway() -> None:
+    """A text that comes in tells by its account alone whether it is real."""
+    with pytest.raises(ConfigError, match="are the same"):
+        Config.from_env(BASE | gateway("TWILIO", ONE) | gateway("EXERCISE_GATEWAY", ONE))
+    both = Config.from_env(BASE | gateway("TWILIO", ONE) | gateway("EXERCISE_GATEWAY", OTHER))
+    assert (both.actual_gateway, both.exercise_gateway) != (None, None)
