@@ -1,4 +1,4 @@
-"""The clock process: sweeps and wakes every second. Any number may run; one at a time does the sweeping."""
+"""The clock process: sweeps and wakes every second, and watches beside it. Any number may run; one at a time sweeps."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import sys
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from consular.clock import utc_now
 from consular.logs import configure_logs
 from consular.queueing import wakeups
-from consular.services import sweeping
-from workers import runtime
+from consular.services import operations, sweeping
+from workers import runtime, watch
 
 TICK_SECONDS = 1.0
 
@@ -23,6 +24,7 @@ def tick() -> None:
     try:
         sweeping.sweep()
         sweeping.wake(wakeups)
+        operations.beat(operations.CLOCK, utc_now())
     except SQLAlchemyError as error:
         log.warning("tick_failed", error=type(error).__name__)
 
@@ -33,6 +35,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runtime.stopping.set())
     with runtime.application().app_context():
+        watch.start()
         while not runtime.stopping.wait(TICK_SECONDS):
             tick()
     return 0

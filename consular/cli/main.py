@@ -12,6 +12,7 @@ _COMMANDS = {
     "demo": ("consular.cli.drill", "demo"),
     "drain": ("consular.cli.operate", "drain"),
     "drill": ("consular.cli.drill", "drill"),
+    "gaps": ("consular.cli.gaps", "gaps"),
     "gazetteer": ("consular.cli.gazetteer", "gazetteer"),
     "keys": ("consular.cli.keys", "keys"),
     "migrate": ("consular.cli.operate", "migrate"),

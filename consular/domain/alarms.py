@@ -1,0 +1,171 @@
+"""Alarms as data: what is measured, from which value on somebody must act, and what they do first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One rule. It is raised by a value above `threshold`, in `unit`. act: the first thing to do, one sentence.
+
+    name is also that of its page in docs/runbooks. is_urgent: people are not warned or not heard while it stands.
+    """
+
+    name: str
+    title: str
+    threshold: float
+    unit: str
+    act: str
+    is_urgent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A measured value. subject: the gateway, country or queue it is about. since: its beginning, where known."""
+
+    alarm: str
+    value: float
+    since: datetime | None = None
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An alarm that stands."""
+
+    alarm: Alarm
+    subject: str
+    value: float
+    since: datetime
+
+
+_ALL = (
+    Alarm(
+        "database_unreachable",
+        "The database does not answer",
+        0,
+        "failures",
+        "Start PostgreSQL again; nothing is lost meanwhile, because gateways keep what we do not acknowledge.",
+    ),
+    Alarm(
+        "clock_silent",
+        "The clock has stopped",
+        15,
+        "s",
+        "Start the clock process: without it dead workers' texts are not taken up again.",
+    ),
+    Alarm(
+        "no_worker",
+        "No worker is alive",
+        0,
+        "queues",
+        "Start the worker of this queue; until then `consular drain` does its work.",
+    ),
+    Alarm(
+        "messages_waiting",
+        "Texts are due and none leaves",
+        60,
+        "s",
+        "Look whether a worker of this gateway runs, and send with `consular drain` if none can be started.",
+    ),
+    Alarm(
+        "account_refused",
+        "The gateway refuses our account",
+        0,
+        "refusals",
+        "Check the account at the gateway: password, balance, suspension; texts wait and leave when it works again.",
+    ),
+    Alarm(
+        "country_refused",
+        "The gateway refuses a whole country",
+        0,
+        "refusals",
+        "Have the country permitted at the gateway; its texts wait. Reach people there another way meanwhile.",
+    ),
+    Alarm(
+        "texts_unread",
+        "Texts from people wait to be read",
+        30,
+        "s",
+        "Look whether the inbound worker runs: a call for help may be among them.",
+    ),
+    Alarm(
+        "gaps_not_read",
+        "The gateway's list of inbound texts cannot be read",
+        180,
+        "s",
+        "Texts that webhooks missed stay unknown: check that the gateway's list answers, then read it by hand.",
+    ),
+    Alarm(
+        "leases_stalled",
+        "Work of dead workers is not taken up",
+        0,
+        "texts",
+        "Look whether the clock runs and the database takes writes: the sweep gives leases up within seconds.",
+    ),
+    Alarm(
+        "messages_held",
+        "Texts are held for an officer",
+        0,
+        "texts",
+        "Tell an approver: nobody knows whether these texts left, and only a person may decide to send again.",
+        is_urgent=False,
+    ),
+    Alarm(
+        "texts_gap_filled",
+        "Webhooks missed texts from people",
+        0,
+        "texts in an hour",
+        "Nothing is lost, but late: find out why the gateway did not reach our webhooks.",
+        is_urgent=False,
+    ),
+    Alarm(
+        "redis_unreachable",
+        "Redis does not answer",
+        0,
+        "failures",
+        "Start Redis again; until then keep `consular drain --watch` running.",
+    ),
+    Alarm(
+        "fate_unknown",
+        "Nobody knows whether texts left",
+        300,
+        "s",
+        "Wait for the gateway's list or receipts to settle them; do not send again by hand.",
+        is_urgent=False,
+    ),
+    Alarm(
+        "receipts_waiting",
+        "Receipts wait to be applied",
+        300,
+        "s",
+        "Look whether the receipts worker runs; the board shows less than is known.",
+        is_urgent=False,
+    ),
+    Alarm(
+        "sender_throttled",
+        "The gateway slows us down",
+        5,
+        "s pause",
+        "Compare the configured rate with what the gateway grants; lower it or ask for more.",
+        is_urgent=False,
+    ),
+)
+
+ALARMS: dict[str, Alarm] = {alarm.name: alarm for alarm in _ALL}
+
+
+def evaluate(readings: Iterable[Reading], standing: Mapping[tuple[str, str], datetime], now: datetime) -> list[Raised]:
+    """The alarms that stand, urgent ones first, then the oldest.
+
+    standing: since when (alarm, subject) was seen raised before; used where a reading does not know its beginning.
+    """
+    raised = [
+        Raised(ALARMS[one.alarm], one.subject, one.value, one.since or standing.get((one.alarm, one.subject), now))
+        for one in readings
+        if one.value > ALARMS[one.alarm].threshold
+    ]
+    return sorted(raised, key=lambda one: (not one.alarm.is_urgent, one.since, one.alarm.name, one.subject))

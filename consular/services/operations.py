@@ -1,0 +1,252 @@
+"""How the service itself is doing: figures, and the alarms that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from consular.domain.alarms import Raised, Reading, evaluate
+from consular.queries import operations
+from consular.services.transactions import unit_of_work
+from consular.workforce import alive_workers
+
+if TYPE_CHECKING:
+    from config import Config
+
+log = structlog.get_logger(__name__)
+
+Beats = Mapping[str, Row[Any]]
+
+CLOCK = "clock"
+_QUEUE_OF_GATEWAY = {"actual": "delivery", "exercise": "exercise"}
+_ALWAYS_STAFFED = ("inbound", "receipts", "social")
+_LEASE_GRACE = timedelta(seconds=15)
+_LATELY = timedelta(hours=1)
+_FORGOTTEN_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What this installation has: the names of its gateways, and where Redis is, if it has one."""
+
+    gateways: frozenset[str]
+    redis_url: str | None = field(repr=False)
+
+    @classmethod
+    def of(cls, config: Config) -> Installation:
+        """What the settings name."""
+        given = (config.actual_gateway, config.exercise_gateway)
+        return cls(frozenset(gateway.name for gateway in given if gateway is not None), config.redis_url)
+
+    @property
+    def queues(self) -> list[str]:
+        """Queues that need a worker."""
+        return [*(_QUEUE_OF_GATEWAY[name] for name in sorted(self.gateways & set(_QUEUE_OF_GATEWAY))), *_ALWAYS_STAFFED]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many rows wait for work, and since when the oldest does."""
+
+    number: int = 0
+    since: datetime | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """One gateway. due_since: of the oldest text that may leave now. free_at: end of the time that was handed out last,
+    in the past when nobody sends. stalled: texts whose lease is over. gap_filled: texts that webhooks missed, of them
+    gaps_lately in the last hour. list_read_at: when its list of inbound texts was read; list_failure: why not since.
+    """
+
+    gateway: str
+    due_since: datetime | None = None
+    free_at: datetime | None = None
+    paused_until: datetime | None = None
+    pause_reason: str | None = None
+    unknown: Waiting = Waiting()
+    held: Waiting = Waiting()
+    stalled: Waiting = Waiting()
+    gap_filled: int = 0
+    gaps_lately: Waiting = Waiting()
+    list_read_at: datetime | None = None
+    list_failing_since: datetime | None = None
+    list_failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountryPause:
+    """A country that a gateway refuses."""
+
+    gateway: str
+    country: str
+    error_code: str
+    refusals: int
+    paused_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The figures of one moment. workers: None when Redis does not answer or there is none (has_redis)."""
+
+    at: datetime
+    has_redis: bool
+    workers: Mapping[str, int] | None
+    clock_at: datetime | None
+    lines: Sequence[Line]
+    countries: Sequence[CountryPause]
+    messages: Mapping[str, int]
+    texts: Waiting
+    receipts: Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """state: None when the database does not answer."""
+
+    state: State | None
+    alarms: Sequence[Raised]
+
+
+def look(installation: Installation, now: datetime) -> Report:
+    """The figures and alarms of this moment. Never raises: a database that does not answer is an alarm."""
+    try:
+        with unit_of_work():
+            state = _state(installation, now)
+            standing = operations.standing_alarms()
+    except SQLAlchemyError:
+        return Report(None, evaluate([Reading("database_unreachable", 1)], {}, now))
+    return Report(state, evaluate(_readings(state, installation), standing, now))
+
+
+def watch(installation: Installation, now: datetime) -> Sequence[Raised]:
+    """Look, remember since when each alarm stands, and log what is new and what is over; the clock does it."""
+    report = look(installation, now)
+    if report.state is None:
+        return report.alarms
+    rows = [
+        {"alarm": one.alarm.name, "subject": one.subject, "value": one.value, "since": one.since}
+        for one in report.alarms
+    ]
+    with unit_of_work() as session:
+        known = operations.standing_alarms()
+        ended = operations.note_alarms(session, rows, now, now - _FORGOTTEN_AFTER)
+    for one in report.alarms:
+        if (one.alarm.name, one.subject) not in known:
+            log.warning("alarm_raised", alarm=one.alarm.name, subject=one.subject, value=one.value)
+    for row in ended:
+        log.info("alarm_over", alarm=row.alarm, subject=row.subject)
+    return report.alarms
+
+
+def beat(task: str, now: datetime) -> None:
+    """Note that a regular task did its work."""
+    with unit_of_work() as session:
+        operations.succeed(session, task, now)
+
+
+def _state(installation: Installation, now: datetime) -> State:
+    beats = operations.heartbeats()
+    has_redis = installation.redis_url is not None
+    return State(
+        at=now,
+        has_redis=has_redis,
+        workers=alive_workers(installation.redis_url) if installation.redis_url is not None else None,
+        clock_at=beats[CLOCK].done_at if CLOCK in beats else None,
+        lines=_lines(installation, beats, now),
+        countries=[CountryPause(**row._mapping) for row in operations.country_pauses(now)],
+        messages=operations.messages_by_state(),
+        texts=Waiting(*operations.waiting("inbound_messages")),
+        receipts=Waiting(*operations.waiting("receipt_events")),
+    )
+
+
+def _lines(installation: Installation, beats: Beats, now: datetime) -> Sequence[Line]:
+    senders = {row.gateway: row for row in operations.senders()}
+    lines = {name: Line(name) for name in sorted({*installation.gateways, *senders})}
+    for name, since in operations.due_since(list(lines), now).items():
+        lines[name].due_since = since
+    for name, sender in senders.items():
+        lines[name].free_at = sender.next_free_at
+        if sender.paused_until is not None and sender.paused_until > now:
+            lines[name].paused_until, lines[name].pause_reason = sender.paused_until, sender.pause_reason
+    _add_open(lines, now)
+    _add_gaps(lines, beats, now)
+    return list(lines.values())
+
+
+def _add_open(lines: dict[str, Line], now: datetime) -> None:
+    for row in operations.open_messages(now - _LEASE_GRACE):
+        line = lines.setdefault(row.gateway, Line(row.gateway))
+        if row.state == "unknown":
+            line.unknown = Waiting(row.number, row.sent_at)
+        elif row.state == "held":
+            line.held = Waiting(row.number, row.moved_at)
+        elif row.stalled:
+            since = min(moment for moment in (line.stalled.since, row.stalled_at) if moment is not None)
+            line.stalled = Waiting(line.stalled.number + row.stalled, since)
+
+
+def _add_gaps(lines: dict[str, Line], beats: Beats, now: datetime) -> None:
+    for name, row in operations.gap_filled(now - _LATELY).items():
+        line = lines.setdefault(name, Line(name))
+        line.gap_filled, line.gaps_lately = row.number, Waiting(row.lately, row.since)
+    open_statuses = operations.open_statuses()
+    for name, line in lines.items():
+        is_open = ("Exercise" if name == "exercise" else "Actual") in open_statuses
+        beat_row = beats.get(f"gaps:{name}")
+        if beat_row is not None:
+            line.list_read_at = beat_row.done_at
+            if is_open:
+                line.list_failing_since, line.list_failure = beat_row.failing_since, beat_row.failure
+
+
+def _readings(state: State, installation: Installation) -> Iterator[Reading]:
+    yield from _processes(state, installation)
+    for line in state.lines:
+        yield from _line(line, state.at)
+    for pause in state.countries:
+        yield Reading("country_refused", pause.refusals, subject=f"{pause.country} by {pause.gateway}")
+    yield _age("texts_unread", state.texts.since, state.at)
+    yield _age("receipts_waiting", state.receipts.since, state.at)
+
+
+def _processes(state: State, installation: Installation) -> Iterator[Reading]:
+    if state.has_redis and state.workers is None:
+        yield Reading("redis_unreachable", 1)
+    if state.clock_at is not None:
+        yield _age("clock_silent", state.clock_at, state.at)
+    elif any(state.messages.values()):
+        yield Reading("clock_silent", float("inf"))
+    for queue in installation.queues if state.workers is not None else ():
+        yield Reading("no_worker", 0 if state.workers and state.workers.get(queue) else 1, subject=queue)
+
+
+def _line(line: Line, now: datetime) -> Iterator[Reading]:
+    name = line.gateway
+    if line.paused_until is not None:
+        seconds = (line.paused_until - now).total_seconds()
+        is_refused = (line.pause_reason or "").startswith("account_refused")
+        yield (
+            Reading("account_refused", 1, subject=name)
+            if is_refused
+            else Reading("sender_throttled", seconds, None, name)
+        )
+    elif line.due_since is not None:
+        yield _age("messages_waiting", max(line.due_since, line.free_at or line.due_since), now, name)
+    yield Reading("leases_stalled", line.stalled.number, line.stalled.since, name)
+    yield Reading("messages_held", line.held.number, line.held.since, name)
+    yield _age("fate_unknown", line.unknown.since, now, name)
+    yield Reading("texts_gap_filled", line.gaps_lately.number, line.gaps_lately.since, name)
+    yield _age("gaps_not_read", line.list_failing_since, now, name)
+
+
+def _age(alarm: str, since: datetime | None, now: datetime, subject: str = "") -> Reading:
+    seconds = (now - since).total_seconds() if since is not None else 0.0
+    return Reading(alarm, max(0.0, seconds), since, subject)

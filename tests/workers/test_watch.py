@@ -1,0 +1,51 @@
+"""The clock process ticks, and beside it reads lists and remembers alarms; a hanging gateway delays nothing."""
+
+from __future__ import annotations
+
+import socket
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from flask import Flask
+
+from config import Config
+from consular.extensions import db
+from tests.conftest import OUR_NUMBER
+from tests.factories import alert_everybody, make_crisis, phone, rows, set_messages
+from tests.waiting import eventually
+from tests.workers.processes import CLOCK, environment, practice_gateway, process
+
+
+def found(query: str) -> list[tuple[object, ...]]:
+    """Rows as committed now."""
+    result = [tuple(row) for row in rows(db.session, query)]
+    db.session.remove()
+    return result
+
+
+def test_the_clock_fills_gaps_and_remembers_alarms(committing: Flask, config: Config, tmp_path: Path) -> None:
+    make_crisis(db.session)
+    db.session.commit()
+    db.session.remove()
+    with practice_gateway(tmp_path) as gateway:
+        form = urllib.parse.urlencode({"From": phone(1), "To": OUR_NUMBER, "Body": "2"}).encode()
+        urllib.request.urlopen(f"{gateway.url}/_sim/texts", data=form).close()
+        with process(CLOCK, environment(config, gateway.url), tmp_path / "clock.log"):
+            assert eventually(lambda: len(found("select 1 from heartbeats where done_at is not null")) == 2)
+            beats = found("select task from heartbeats where failure is null order by task")
+            assert beats == [("clock",), ("gaps:exercise",)]
+            assert eventually(lambda: ("no_worker",) in found("select alarm from standing_alarms"))
+            assert found("select 1 from inbound_messages") == [], "its webhook may still come"
+
+
+def test_a_gateway_that_hangs_does_not_stop_the_sweep(committing: Flask, config: Config, tmp_path: Path) -> None:
+    alert_everybody(db.session, 2)
+    set_messages(db.session, "state = 'claimed', lease_until = now() + interval '8 seconds'")
+    db.session.remove()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        with process(CLOCK, environment(config, url), tmp_path / "clock.log"):
+            assert eventually(lambda: found("select 1 from heartbeats where task = 'gaps:exercise'") != [])
+            assert eventually(lambda: found("select distinct state from messages") == [("queued",)])
+            assert found("select done_at from heartbeats where task = 'gaps:exercise'") == [(None,)], "still asking"

@@ -1,0 +1,42 @@
+"""Beside the clock's sweep, in a thread of its own so that a slow gateway or Redis never delays it: gaps and alarms."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from consular.clock import utc_now
+from consular.services import gap_filling, operations
+from consular.services.operations import Installation
+from workers import runtime
+
+SECONDS = 5.0
+GATEWAYS_WITH_A_LIST = ("actual", "exercise")
+
+log = structlog.get_logger(__name__)
+
+
+def start() -> threading.Thread:
+    """Watch until the process is told to stop."""
+    thread = threading.Thread(target=_run, name="watch", daemon=True)
+    thread.start()
+    return thread
+
+
+def look() -> None:
+    """One round: alarms first, then the lists of inbound texts that are due."""
+    operations.watch(Installation.of(runtime.adapters().config), utc_now())
+    for name in GATEWAYS_WITH_A_LIST:
+        gateway = runtime.adapters().gateway(name)
+        if gateway is not None:
+            gap_filling.watch(gateway, utc_now())
+
+
+def _run() -> None:
+    with runtime.application().app_context():
+        while not runtime.stopping.wait(SECONDS):
+            try:
+                look()
+            except Exception as error:  # noqa: BLE001 - a watch that ended unnoticed would be worse than any failure
+                log.warning("watch_failed", error=type(error).__name__)
