@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the Procfile's processes named as arguments, after a look at the settings and the migrations. Settings come from
+# Runs the Procfile's processes named as arguments, after the migrations and a look at the settings. Settings come from
 # .env where there is one, and from the environment.
 set -eu
 
@@ -8,6 +8,6 @@ honcho=.venv/bin/honcho
     echo "Nothing is configured: copy .env.example to .env and fill it in, or set DATABASE_URL and the others." >&2
     exit 1
 }
-"$honcho" run .venv/bin/consular check-config
 "$honcho" run .venv/bin/consular migrate
+"$honcho" run .venv/bin/consular check-config
 exec "$honcho" start --concurrency worker-delivery=2 "$@"
