@@ -9,8 +9,10 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, val
 from werkzeug.datastructures import MultiDict
 
 from consular.locales import country_names
+from consular.schemas import refusals
 
 MOST_LINES = 200
+first_messages = refusals.first_messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,3 @@ def form_values(form: MultiDict[str, str]) -> dict[str, Any]:
     """A posted form as the schemas take it: lists for the fields that repeat, the first value of all others."""
     lists = {name: form.getlist(name) for name in ("countries", "centres", "radii")}
     return {**form.to_dict(), **lists}
-
-
-def first_messages(error: ValidationError) -> dict[str, str]:
-    """One sentence for each field of a marshmallow error."""
-    messages = error.messages if isinstance(error.messages, dict) else {"": error.messages}
-    return {str(name): _first(found) for name, found in messages.items()}
-
-
-def _first(messages: Any) -> str:
-    while not isinstance(messages, str):
-        messages = next(iter(messages.values() if isinstance(messages, dict) else messages), "Check this answer.")
-    return messages

@@ -10,6 +10,7 @@ from uuid import UUID
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 
 from consular.domain.triage import Outcome, Stated
+from consular.schemas import refusals
 from consular.schemas.texts import Text, WholeNumber
 
 LONGEST_NOTE = 2000
@@ -22,6 +23,7 @@ READINGS = {
     Stated.NOT_THERE.value: Stated.NOT_THERE,
     NOTHING: None,
 }
+problems = refusals.first_messages
 _CHOOSE: dict[str, Any] = {"required": "Choose how this request ended.", "unknown": "Choose how this request ended."}
 
 
@@ -42,12 +44,6 @@ class Reading:
     readings: Mapping[UUID, Stated | None]
     count: int | None
     note: str
-
-
-def problems(error: ValidationError) -> dict[str, str]:
-    """Field -> the first sentence about it."""
-    found = error.normalized_messages()  # type: ignore[no-untyped-call]
-    return {str(name): str(said[0] if isinstance(said, list) else said) for name, said in found.items()}
 
 
 class ClosingSchema(Schema):

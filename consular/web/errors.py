@@ -8,12 +8,13 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from consular.domain.audience import AudienceError
 from consular.errors import ConsularError, InvalidInputError
 
 _log = structlog.get_logger()
@@ -54,6 +55,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(ConsularError, _on_consular_error)
+    app.register_error_handler(AudienceError, _on_unreadable_audience)
     app.log_exception = _log_failure  # type: ignore[method-assign]
 
 
@@ -73,6 +75,17 @@ def _on_csrf_error(error: CSRFError) -> Response:
 def _on_consular_error(error: ConsularError) -> Response:
     fields = error.fields if isinstance(error, InvalidInputError) else {}
     return _answer(error.status, error.code, error.message, fields=fields)
+
+
+def _on_unreadable_audience(error: AudienceError) -> Response:
+    """A stored rule that is no rule: forms refuse such rules, so somebody changed the row by hand."""
+    _log_failure((type(error), error, error.__traceback__))
+    return _answer(
+        500,
+        "unreadable_audience",
+        "The countries and places stored here cannot be read, so nobody can be selected and nothing can be sent from"
+        " here. Open a new crisis with the countries that are meant, and tell the person who runs this service.",
+    )
 
 
 def _answer(
@@ -109,11 +122,16 @@ def _problem(status: int, code: str, detail: str | None, fields: dict[str, str] 
 
 def _page(status: int, detail: str | None, fields: dict[str, str] | None) -> Response:
     """Officers read the English sentence of the error; citizens the words for its status in their language."""
-    is_officer = request.path.startswith("/officer")
+    is_officer = request.path == "/officer" or request.path.startswith("/officer/")
     fallback = 400 if status < 500 else 500
     words = _WORDS.get(status, _WORDS[fallback])
     page = render_template(
-        "error.html", title=words.title, cure=(detail if is_officer else None) or words.cure, fields=fields or {}
+        "error.html",
+        title=words.title,
+        cure=(detail if is_officer else None) or words.cure,
+        fields=fields or {},
+        is_officer=is_officer,
+        officer=g.get("officer"),
     )
     return Response(page, status, mimetype="text/html")
 

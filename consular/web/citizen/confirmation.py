@@ -18,6 +18,7 @@ from consular.web.languages import current_language
 
 _FORM_ONLY = ("form_key", "shown_in")
 _DATE_PARTS = tuple(f"{name}_{part}" for name in ("from_date", "until_date") for part in ("day", "month", "year"))
+_COMMAS = {"ar": "، "}
 _WARNINGS = {
     PhoneWarning.NOT_VALID: _l(
         "This number looks unusual for its country. We will try it, but check it digit by digit."
@@ -52,7 +53,7 @@ def confirmation_page(
 def _facts(form: RegistrationForm, data: RegistrationData) -> list[tuple[str, Any]]:
     language = current_language()
     place = data.place.name if data.place else form.place
-    where = Markup("<bdi>{}</bdi>, {}").format(place, country_name(form.country, language))
+    where = Markup("<bdi>{}</bdi>{}{}").format(place, _COMMAS.get(language, ", "), country_name(form.country, language))
     others = form.people_count - 1
     facts = [
         (_("Full name"), _isolated(form.full_name)),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from consular.domain import triage
 from consular.domain.triage import Age, Assessment, Outcome, Stated
+from consular.locales import LANGUAGES
 from consular.queries.board import Bucket
+from consular.queries.records import Moment
 from consular.queries.requests import QueueRow, RequestKind
 from consular.web.officer import blueprint
 
@@ -32,7 +34,9 @@ BUCKETS: Mapping[Bucket, Words] = {
         "Handed over, no report", "◐", "The network took the text and has not reported delivery."
     ),
     Bucket.WAITING: Words("Waiting to be sent", "…", "The text is in our queue, or we do not know yet if it left."),
-    Bucket.NOT_DELIVERED: Words("Not delivered", "✕", "Every text to this person failed or was refused."),
+    Bucket.NOT_DELIVERED: Words(
+        "Not delivered", "✕", "Every text to this person failed, was refused, or was stopped before it left."
+    ),
     Bucket.NO_PHONE: Words("No usable phone", "–", "No number, a dead number, or no texts wanted."),
 }
 
@@ -70,6 +74,15 @@ OUTCOMES: Mapping[Outcome, str] = {
 }
 
 LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "fr": "French", "ar": "Arabic", "hi": "Hindi"}
+
+_ALERT_FIELDS = (
+    "event",
+    *(f"{part}_{language}" for language in LANGUAGES for part in ("headline", "text")),
+    *("category", "response_type", "urgency", "severity", "certainty", "validity_minutes", "message_class"),
+    *("countries", "places", "centres", "radii"),
+)
+_SAID_TWICE = {"Text delivered to the phone": "The network reported: delivered"}
+"""What a line of a record says already, and the report of the same moment that it comes from."""
 
 
 def _minutes(length: timedelta) -> int:
@@ -110,6 +123,27 @@ def waited(since: datetime, now: datetime) -> str:
 def instant(moment: datetime | None) -> str:
     """A moment to the second: 20 Feb 2011, 14:05:09 UTC."""
     return f"{moment.day} {moment:%b %Y, %H:%M:%S} UTC" if moment else ""
+
+
+@blueprint.app_template_filter("clocks")
+def clocks(moment: datetime | None, zone: str | None) -> str:
+    """A moment in UTC and at the place of stay, when its zone is known: 20 Feb 2011, 14:05:09 UTC, 16:05 there."""
+    return ", ".join(filter(None, (instant(moment), there(moment, zone))))
+
+
+@blueprint.app_template_filter("newest_first")
+def newest_first(timeline: Iterable[Moment]) -> list[Moment]:
+    """A timeline for reading, without reports that only repeat what another line of the same moment says."""
+    moments = list(timeline)
+    repeated = {(_SAID_TWICE[moment.title], moment.at) for moment in moments if moment.title in _SAID_TWICE}
+    return [moment for moment in reversed(moments) if (moment.title, moment.at) not in repeated]
+
+
+@blueprint.app_template_filter("in_page_order")
+def in_page_order(errors: Mapping[str, str]) -> dict[str, str]:
+    """Errors of the alert form in the order of its fields; what belongs to no field comes first."""
+    places = {name: place for place, name in enumerate(_ALERT_FIELDS)}
+    return dict(sorted(errors.items(), key=lambda error: places.get(error[0], -1)))
 
 
 @blueprint.app_template_filter("there")
