@@ -24,7 +24,7 @@ def alive_workers(redis_url: str) -> dict[str, int] | None:
         with connect(redis_url) as connection:
             members = [connection.smembers(WORKERS_BY_QUEUE_KEY % queue) for queue in QUEUES]
             return {
-                queue: sum(int(connection.exists(key)) for key in keys)  # type: ignore[arg-type]
+                queue: sum(int(connection.exists(key)) for key in keys)
                 for queue, keys in zip(QUEUES, members, strict=True)
             }
     except RedisError:

@@ -67,7 +67,8 @@ def test_an_empty_installation_is_calm(session):
 
 
 TEXT = """insert into inbound_messages (id, gateway, provider_message_id, path, sender_sealed, sender_index,
-body_sealed, raw_sealed, received_at, processed_at) values (gen_random_uuid(), 'exercise', 'SM1', '{}', '', '', '', '', :at, {})"""
+body_sealed, raw_sealed, received_at, processed_at) values (gen_random_uuid(), 'exercise', 'SM1', '{}', '', '', '', '',
+:at, {})"""
 QUEUED = "update messages set state = 'queued'"
 SITUATIONS = {
     "clock silent": (
