@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from types import FrameType
 from typing import Any
 
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from consular.logs import configure_logs
 from consular.queueing import QUEUES, connect, open_queue
 from workers import runtime
+
+
+RETRY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class ConsularWorker(SimpleWorker):
@@ -35,6 +44,8 @@ def main(arguments: list[str]) -> int:
     configure_logs()
     application = runtime.application()
     connection = connect(_redis_url(), blocking=True)
+    if not _wait_for(connection):
+        return 0
     options: dict[str, Any] = {"worker_ttl": 30, "maintenance_interval": 20, "job_monitoring_interval": 5}
     with application.app_context():
         worker = ConsularWorker(
@@ -46,6 +57,24 @@ def main(arguments: list[str]) -> int:
         )
         worker.work(with_scheduler=False, logging_level="WARNING")
     return 0
+
+
+def _wait_for(connection: Redis) -> bool:
+    """True as soon as Redis answers; False when told to stop. A worker that ended would take the site with it."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: runtime.stopping.set())
+    is_told = False
+    while not runtime.stopping.is_set():
+        try:
+            connection.ping()
+        except RedisError:
+            if not is_told:
+                log.warning("redis_does_not_answer", cure="check REDIS_URL; `consular drain` sends without Redis")
+            is_told = True
+            runtime.stopping.wait(RETRY_SECONDS)
+        else:
+            return True
+    return False
 
 
 def _redis_url() -> str:

@@ -129,6 +129,17 @@ def test_redis_killed_and_started_empty(committing: Flask, config: Config, gatew
     assert_each_once(gateway)
 
 
+def test_a_worker_waits_for_a_redis_that_is_not_there_yet(committing: Flask, config: Config, tmp_path: Path):
+    """One worker that ended would end the whole Procfile with it, and the site with that."""
+    log = tmp_path / "worker.log"
+    with process(worker("inbound"), environment(config, REDIS_URL="redis://127.0.0.1:9/0"), log) as started:
+        assert eventually(lambda: "redis_does_not_answer" in log.read_text()), log.read_text()
+        assert started.poll() is None
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(10) == 0
+    assert "Traceback" not in log.read_text()
+
+
 def test_sigterm_finishes_what_is_in_flight(
     committing: Flask, config: Config, redis: str, gateway: Gateway, tmp_path: Path
 ):
