@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -30,7 +31,7 @@ class KeyUnavailableError(Exception):
 def generate_keys() -> str:
     """Fresh keys in the form that CONSULAR_KEYS takes: one data key and one index key, 256 random bits each."""
     data_key, index_key = (base64.b64encode(os.urandom(_KEY_BYTES)).decode() for _ in range(2))
-    return f"k1={data_key};index={index_key}"
+    return f"k1={data_key},index={index_key}"
 
 
 class FieldCipher:
@@ -42,10 +43,10 @@ class FieldCipher:
         self._index_key = b""
 
     def configure(self, keys: str) -> None:
-        """Take `id=base64;...;index=base64`; the first id seals, all open. Raises KeyUnavailableError when
+        """Take `id=base64,...,index=base64` (commas, semicolons or lines); the first id seals, all open. Raises KeyUnavailableError when
         malformed."""
         parsed: dict[str, bytes] = {}
-        for part in filter(None, (piece.strip() for piece in keys.replace("\n", ";").split(";"))):
+        for part in filter(None, (piece.strip() for piece in re.split(r"[\n,;]", keys))):
             name, _, value = part.partition("=")
             parsed[name.strip()] = _decoded(value.strip())
         index_key = parsed.pop("index", b"")
