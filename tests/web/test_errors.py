@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from flask import Flask, abort
@@ -10,6 +11,7 @@ from flask.testing import FlaskClient
 
 from config import Config
 from consular import create_app
+from consular.domain.audience import rule_from_dict
 from consular.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
 from consular.locales import LANGUAGES
 from consular.permissions import ACCESS, PUBLIC
@@ -27,6 +29,8 @@ def fail(kind: str) -> str:
             raise NotAllowedError("Your role does not include this.")
         case "conflict":
             raise ConflictError("Somebody changed it.")
+        case "audience":
+            return str(rule_from_dict({SECRET: 1}))
         case "invalid":
             raise InvalidInputError("Check the dates.", {"until": "Give a later day."})
         case _:
@@ -64,6 +68,26 @@ def test_status_without_details(broken: FlaskClient, prefix: str, kind: str, sta
 def test_officers_read_what_to_do(broken: FlaskClient) -> None:
     assert "There is no such crisis." in broken.get("/officer/fail/missing").text
     assert "Give a later day." in broken.get("/officer/fail/invalid").text
+
+
+@pytest.mark.parametrize("kind", ["missing", "forbidden", "conflict", "audience", "crash"])
+def test_officers_come_back_to_their_own_pages(broken: FlaskClient, kind: str) -> None:
+    page = broken.get(f"/officer/fail/{kind}").text
+    assert re.findall(r'<a class="mission" href="([^"]+)"', page) == ["/officer/"]
+    assert '<a href="/officer/">Back' in page
+    assert 'href="/"' not in page
+    assert "/officer/" not in broken.get(f"/fail/{kind}").text
+
+
+def test_an_audience_that_cannot_be_read_is_said_and_logged(
+    broken: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = broken.get("/officer/fail/audience")
+    assert page.status_code == 500
+    assert "The countries and places stored here cannot be read" in page.text
+    printed = capsys.readouterr()
+    assert "AudienceError" in printed.out + printed.err
+    assert "SECRETCANARY" not in page.text + printed.out + printed.err
 
 
 def test_programs_get_a_problem(broken: FlaskClient) -> None:

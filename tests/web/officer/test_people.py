@@ -15,8 +15,10 @@ from consular.domain.triage import Assessment, Stated
 from consular.models.audit import AuditEntry
 from consular.models.officers import Role
 from consular.queries import reach
+from consular.queries.records import Moment
 from consular.services.assessments import assess
-from tests.crisis_world import World, csrf_of, signed_in
+from consular.web.officer import wording
+from tests.crisis_world import World, at, csrf_of, signed_in
 
 
 @pytest.fixture
@@ -197,3 +199,33 @@ def test_a_viewer_reads_and_cannot_assess(world: World, client: FlaskClient) -> 
     assert "Assess" not in re.findall(r"<button[^>]*>([^<]+)", page)
     form = {"csrf_token": csrf_of(page), "seen": "none", "assessment": "missing", "note": "x"}
     assert viewer.post(record_url(world, person) + "/assessment", data=form).status_code == 403
+
+
+def moment(minutes: float, title: str, kind: str = "report") -> Moment:
+    return Moment(at(minutes), kind, title)
+
+
+def test_a_delivery_is_told_once() -> None:
+    reported, delivered = "The network reported: delivered", "Text delivered to the phone"
+    first = [moment(1, "The network reported: sent"), moment(2, reported), moment(2, delivered)]
+    assert [m.title for m in wording.newest_first(first)] == [delivered, "The network reported: sent"]
+    alone = [moment(1, delivered), moment(3, reported)]
+    assert [m.title for m in wording.newest_first(alone)] == [reported, delivered]
+
+
+@pytest.mark.parametrize(
+    ("zone", "clock"),
+    [
+        ("Africa/Tripoli", "20 Feb 2011, 14:05:00 UTC, 16:05 there"),
+        ("Not/A_Zone", "20 Feb 2011, 14:05:00 UTC"),
+        (None, "20 Feb 2011, 14:05:00 UTC"),
+    ],
+    ids=["known", "unknown zone", "no zone"],
+)
+def test_both_clocks_are_one_list(zone: str | None, clock: str) -> None:
+    assert wording.clocks(at(5), zone) == clock
+
+
+def test_a_stopped_text_is_not_called_failed(world: World, officer: FlaskClient) -> None:
+    page = officer.get(f"/officer/crises/{world.crisis_id}/people/in/not_delivered").text
+    assert "failed, was refused, or was stopped before it left" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -187,3 +188,41 @@ def test_a_closed_request_cannot_be_closed_again(world: World, officer: FlaskCli
     close_request(request_id, world.officer(), "needs_help:open", Outcome.HELPED, "Done.")
     form = {"csrf_token": csrf_of(page), "seen": "needs_help:open", "outcome": "helped", "note": "Me too."}
     assert officer.post(f"/officer/requests/{request_id}/close", data=form).status_code == 409
+
+
+READING, CLOSING = "It is not a call for help: read it differently", "Close the request"
+
+
+def is_open(page: str) -> bool:
+    """Whether the fold with the form that reads a call differently is open."""
+    found = re.search(rf"<details( open)?><summary>{READING}", page)
+    assert found
+    return found.group(1) is not None
+
+
+def with_note_error(page: str) -> set[str]:
+    """The note fields that an error points at."""
+    return {name for name in ("note", "closing-note") if re.search(rf'id="{name}"[^>]*aria-invalid', page)}
+
+
+def test_errors_of_one_form_never_touch_the_other(world: World, officer: FlaskClient) -> None:
+    person = world.person()
+    request_id = asks(world, RequestKind.NEEDS_HELP, 1, "help", person)
+    closed = post(officer, request_id, "close", note="Typed here.").text
+    assert "Choose how this request ended." in closed
+    assert not is_open(closed)
+    assert re.search(r'<textarea id="closing-note"[^>]*>Typed here\.</textarea>', closed)
+    assert closed.count("Typed here.") == 1
+    unsaid = post(officer, request_id, "close", outcome="helped", note="").text
+    assert (with_note_error(unsaid), is_open(unsaid)) == ({"closing-note"}, False)
+    assert 'href="#closing-note"' in unsaid
+    read = post(officer, request_id, "read", **{f"reading-{person}": "SAFE"}, note="").text
+    assert (with_note_error(read), is_open(read)) == ({"note"}, True)
+    assert 'href="#note"' in read
+
+
+def test_the_queue_has_no_gap_in_its_headings(world: World, officer: FlaskClient) -> None:
+    asks(world, RequestKind.NEEDS_HELP, 1, "help", world.person())
+    levels = [int(level) for level in re.findall(r"<h([1-6])", queue(officer, world))]
+    assert levels[:2] == [1, 2]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
