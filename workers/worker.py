@@ -17,7 +17,6 @@ from consular.logs import configure_logs
 from consular.queueing import QUEUES, connect, open_queue
 from workers import runtime
 
-
 RETRY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)

@@ -8,8 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -48,7 +47,7 @@ _SHARED = [
         help="How many register through the web form.",
     ),
     click.option(
-        "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report here, too."
+        "--json", "json_file", type=click.File("w", encoding="utf-8", lazy=False), help="Write the report here, too."
     ),
     click.option("--port", type=click.IntRange(1024, 65_000), help="Preferred port of the site."),
 ]
@@ -63,7 +62,7 @@ def _shared(function: Any) -> Any:
 @click.command()
 @click.argument("scenario", default=DEFAULT_SCENARIO)
 @_shared
-def drill(scenario: str, json_file: Path | None, **options: Any) -> None:
+def drill(scenario: str, json_file: TextIO | None, **options: Any) -> None:
     """Replay a crisis on this machine with made-up people; print the report; exit 0 only when every promise was
     kept."""
     with _held(scenario, options) as done:
@@ -74,7 +73,7 @@ def drill(scenario: str, json_file: Path | None, **options: Any) -> None:
 @click.command()
 @click.argument("scenario", default=DEFAULT_SCENARIO)
 @_shared
-def demo(scenario: str, json_file: Path | None, **options: Any) -> None:
+def demo(scenario: str, json_file: TextIO | None, **options: Any) -> None:
     """The same, then leave the site up until Ctrl-C."""
     with _held(scenario, options) as done:
         _tell(done.report, json_file)
@@ -120,11 +119,12 @@ def _order(scenario: str, options: dict[str, Any]) -> Order:
     )
 
 
-def _tell(report: dict[str, Any], json_file: Path | None) -> None:
+def _tell(report: dict[str, Any], json_file: TextIO | None) -> None:
     from consular.drill.report import lines
 
     for line in lines(report):
         click.echo(line)
     if json_file is not None:
-        json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        click.echo(f"The report is in {json_file}.")
+        json_file.write(json.dumps(report, indent=2) + "\n")
+        json_file.flush()
+        click.echo(f"The report is in {json_file.name}.")

@@ -27,7 +27,20 @@ def add(username: str, full_name: str, role: str, password: str) -> None:
 
     with application():
         add_officer(username, full_name, Role(role), password, utc_now())
-    click.echo(f"{username} may now sign in as {role}.")
+    click.echo(f"{username.strip().lower()} may now sign in as {role}.")
+
+
+@officer.command("set-password")
+@click.argument("username")
+@click.password_option(help="At least 12 characters; asked for when it is not given.")
+def set_password(username: str, password: str) -> None:
+    """Give USERNAME a new password; who is signed in under that name is signed out."""
+    from consular.clock import utc_now
+    from consular.services import officers
+
+    with application():
+        officers.set_password(username, password, utc_now())
+    click.echo(f"{username.strip().lower()} has a new password and is signed out everywhere.")
 
 
 @officer.command()
@@ -41,6 +54,7 @@ def disable(username: str) -> None:
     from consular.services.officers import disable_officer
 
     with application():
+        username = username.strip().lower()
         account = find_by_username(db.session, username)
         if account is None:
             raise NotFoundError(f"There is no officer {username}.")
