@@ -43,8 +43,10 @@ class FieldCipher:
         self._index_key = b""
 
     def configure(self, keys: str) -> None:
-        """Take `id=base64,...,index=base64` (commas, semicolons or lines); the first id seals, all open. Raises KeyUnavailableError when
-        malformed."""
+        """Take `id=base64,...,index=base64`; the first id seals, all open. Raises KeyUnavailableError when malformed.
+
+        Commas, semicolons and new lines separate alike.
+        """
         parsed: dict[str, bytes] = {}
         for part in filter(None, (piece.strip() for piece in re.split(r"[\n,;]", keys))):
             name, _, value = part.partition("=")
