@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import struct
@@ -25,11 +26,8 @@ class Session:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def write(self, data: bytes) -> None:
-        with self.lock:
-            try:
-                self.socket.sendall(data)
-            except OSError:
-                pass
+        with self.lock, contextlib.suppress(OSError):
+            self.socket.sendall(data)
 
     def taken(self, pdu: Pdu, message_id: str) -> None:
         self.write(frame_of(Command.SUBMIT_SM_RESP, pdu.sequence, encode_message_id(message_id)))
@@ -151,9 +149,8 @@ class Smsc:
 
 def receipt(message_id: str, phone: str, stat: str = "DELIVRD", err: str = "000", **changes: object) -> ShortMessage:
     """A delivery receipt as appendix B of the standard writes it."""
-    words = (
-        f"id:{message_id} sub:001 dlvrd:001 submit date:2611211200 done date:2611211201 stat:{stat} err:{err} text:Stay in"
-    )
+    dates = "submit date:2611211200 done date:2611211201"
+    words = f"id:{message_id} sub:001 dlvrd:001 {dates} stat:{stat} err:{err} text:Stay in"
     values: dict[str, object] = {
         "source": Address(1, 1, phone.removeprefix("+")),
         "destination": OURS,
@@ -168,5 +165,3 @@ def text(phone: str, octets: bytes, data_coding: int = 0, esm_class: int = 0, **
     values: dict[str, object] = {"source": Address(1, 1, phone.removeprefix("+")), "destination": OURS}
     values |= {"short_message": octets, "data_coding": data_coding, "esm_class": esm_class}
     return ShortMessage(**{**values, **changes})  # type: ignore[arg-type]
-
-

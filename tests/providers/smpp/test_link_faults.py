@@ -1,4 +1,4 @@
-"""When the line or the SMSC fails: what certainly did not leave may go again, all else is UNKNOWN, and the bind comes back."""
+"""When the line or the SMSC fails: what certainly did not leave may go again, the rest is UNKNOWN; the bind returns."""
 
 from __future__ import annotations
 
@@ -226,7 +226,10 @@ def test_what_did_not_leave_whole_is_not_sent(smsc, connect):
     results = side.send(*requests)
     server.may_read.set()
     side.drive(lambda: server.sessions[0].socket.fileno() == -1)
-    phones = {outcome: {r.to for r, one in zip(requests, results, strict=True) if one.outcome is outcome} for outcome in SendOutcome}
+    phones = {
+        outcome: {r.to for r, one in zip(requests, results, strict=True) if one.outcome is outcome}
+        for outcome in SendOutcome
+    }
     assert phones[SendOutcome.UNKNOWN]
     assert phones[SendOutcome.NOT_SENT]
     assert not phones[SendOutcome.ACCEPTED]

@@ -99,7 +99,11 @@ def test_no_more_than_the_window_is_unanswered_at_once(smsc, connect):
 
 @pytest.mark.parametrize(
     ("status", "rule"),
-    [pytest.param(status, rule, id=rule.name) for status, rule in STATUS_RULES.items() if rule.name != "ESME_RINVBNDSTS"],
+    [
+        pytest.param(status, rule, id=rule.name)
+        for status, rule in STATUS_RULES.items()
+        if rule.name != "ESME_RINVBNDSTS"
+    ],
 )
 def test_each_answer_has_its_outcome(smsc, connect, status, rule):
     server = smsc(lambda session, pdu, message: session.refuse(pdu, status))
@@ -124,7 +128,9 @@ def test_a_generic_nack_to_a_submit_is_its_answer(smsc, connect):
 
 
 def test_a_wrong_bind_state_is_not_sent_and_binds_anew(smsc, connect):
-    server = smsc(lambda session, pdu, message: session.refuse(pdu, 0x04) if session.number == 1 else take(session, pdu, message))
+    server = smsc(
+        lambda session, pdu, message: session.refuse(pdu, 0x04) if session.number == 1 else take(session, pdu, message)
+    )
     side = connect(server.port)
     (result,) = side.send(sms())
     assert (result.outcome, result.error_code) == (SendOutcome.NOT_SENT, "ESME_RINVBNDSTS")
@@ -211,7 +217,9 @@ def test_a_lease_that_ends_while_waiting_for_a_place_is_seen(smsc, connect):
 
 
 def test_an_unreadable_id_is_doubt(smsc, connect):
-    server = smsc(lambda session, pdu, message: session.write(frame_of(Command.SUBMIT_SM_RESP, pdu.sequence, b"no end")))
+    server = smsc(
+        lambda session, pdu, message: session.write(frame_of(Command.SUBMIT_SM_RESP, pdu.sequence, b"no end"))
+    )
     assert connect(server.port).send(sms())[0].outcome is SendOutcome.UNKNOWN
 
 
