@@ -6,8 +6,8 @@ Roles are job titles, not ranks; nobody has everything:
 - author: reads; opens crises; writes, submits, withdraws and cancels alerts; stops a running send; answers requests.
 - approver: what an author may, and returns, rejects or approves alerts; closes crises. That nobody approves what they
   wrote or last edited is decided per alert (domain.alerts.next_state, and a CHECK in the database), not here.
-- administrator: officers' accounts and their sessions, nothing else. Whoever can make accounts must not also release
-  alerts, and has no need to read citizens' records.
+- administrator: officers' accounts and their sessions, and the state of the service, nothing else. Whoever can make
+  accounts must not also release alerts, and has no need to read citizens' records.
 
 Stopping a send needs one person only, because a wrong text must be stopped within seconds.
 An endpoint without a row is refused while running and fails the build (tests/architecture/test_permissions.py).
@@ -33,6 +33,7 @@ READERS = frozenset({Role.VIEWER, Role.AUTHOR, Role.APPROVER})
 AUTHORS = frozenset({Role.AUTHOR, Role.APPROVER})
 APPROVERS = frozenset({Role.APPROVER})
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
+OPERATORS = AUTHORS | ADMINISTRATORS
 
 Access = frozenset[Role] | Public
 
@@ -40,6 +41,7 @@ ACCESS: dict[str, Access] = {
     "static": PUBLIC,
     "health.alive": PUBLIC,
     "health.ready": PUBLIC,
+    "health.metrics": PUBLIC,  # asks by itself where the request comes from
     # citizens, and gateways, which sign what they send
     "citizen.register": PUBLIC,
     "citizen.answer": PUBLIC,
@@ -74,6 +76,10 @@ ACCESS: dict[str, Access] = {
     "officer.enable_officer": ADMINISTRATORS,
     "officer.unlock_officer": ADMINISTRATORS,
     "officer.revoke_officer_sessions": ADMINISTRATORS,
+    # the state of the service, without anything about people
+    "officer.operations": OPERATORS,
+    "officer.operations_fragment": OPERATORS,
+    "officer.runbook": OPERATORS,
     # the board, people and requests
     "officer.board": READERS,
     "officer.board_fragment": READERS,

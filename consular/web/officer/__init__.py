@@ -10,6 +10,7 @@ from consular.web.officer import (  # noqa: E402, F401
     board,
     crises,
     home,
+    operations,
     pages,
     people,
     requests,
