@@ -39,6 +39,9 @@ _WITHOUT_ANSWER = frozenset({0x0000000B, 0x00000102})
 """outbind and alert_notification: requests that have no response."""
 
 
+_GOODBYES = frozenset({"closed", "unbound"})
+
+
 class State(Enum):
     """Where the bind stands."""
 
@@ -58,7 +61,10 @@ class Loss:
 
 
 class Link:
-    """The bind. service() must be called at least every second or so; it alone reads, connects and keeps time."""
+    """The bind. service() must be called at least every second or so; it alone reads, connects and keeps time.
+
+    Time is judged after reading: a process that was frozen finds the answers that came meanwhile.
+    """
 
     def __init__(self, settings: SmppSettings) -> None:
         self._settings = settings
@@ -139,7 +145,6 @@ class Link:
     def service(self, timeout_seconds: float) -> list[Pdu]:
         """Wait at most that long for something to happen, and do what is due; the PDUs that concern texts, in order."""
         now = time.monotonic()
-        self._keep_time(now)
         if self.state is State.DOWN and now >= self._retry_at:
             self._connect(now)
         wait = max(0.0, min(timeout_seconds, self._next_timer() - time.monotonic()))
@@ -150,7 +155,7 @@ class Link:
                 continue
             if events & selectors.EVENT_READ:
                 pdus += self._read()
-            if events & selectors.EVENT_WRITE and not self._is_stuck(time.monotonic()):
+            if events & selectors.EVENT_WRITE:
                 self._flush()
         self._keep_time(time.monotonic())
         return pdus
@@ -186,9 +191,8 @@ class Link:
         wait *= random.uniform(0.5, 1.0)
         self._failures += 1
         self._retry_at = time.monotonic() + wait
-        log.warning(
-            "smpp_lost", gateway=self._settings.name, reason=reason, was_bound=was_bound, retry_in=round(wait, 2)
-        )
+        write = log.info if reason in _GOODBYES else log.warning
+        write("smpp_lost", gateway=self._settings.name, reason=reason, was_bound=was_bound, retry_in=round(wait, 2))
 
     def _own_wait(self) -> float:
         return min(
@@ -319,6 +323,9 @@ class Link:
 
     def _flush(self) -> None:
         if self._socket is None or not self._out or self.state is State.CONNECTING:
+            return
+        if self._is_stuck(time.monotonic()):
+            self.drop("write_timeout")
             return
         sent = self._send(bytes(self._out))
         del self._out[:sent]

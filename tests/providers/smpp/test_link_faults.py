@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import time
 
 import pytest
@@ -250,3 +251,42 @@ def test_nothing_shows_numbers_texts_or_the_password(smsc, connect):
     waiting = repr(list(vars(side.gateway._outbox).values())) + repr(settings_for(2775))
     shown = repr(side.gateway) + waiting + repr(text(PHONE, b"hidden"))
     assert not [word for word in ("secret", "hidden", PHONE[1:]) if word in shown]
+
+
+def let_pass(seconds):
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        threading.Event().wait(0.05)
+
+
+def test_a_process_that_was_frozen_finds_the_answers_that_came_meanwhile(smsc, connect):
+    server = smsc()
+    side = connect(server.port, enquire_seconds=0.1, answer_timeout_seconds=0.3).bind()
+    side.drive(lambda: Command.ENQUIRE_LINK in server.commands())
+    request = sms()
+    side.gateway.submit(request)
+    let_pass(0.7)
+    side.drive(lambda: request.attempt_id in side.results)
+    assert side.results[request.attempt_id].outcome is SendOutcome.ACCEPTED
+    assert len(server.binds) == 1
+
+
+def test_a_half_written_frame_is_not_completed_after_its_time(smsc, connect):
+    server = smsc(lambda session, pdu, message: None)
+    side = connect(server.port, window=10_000, answer_timeout_seconds=0.8).bind()
+    server.may_read.clear()
+    requests = [sms(f"+21891{number:07d}", "x" * 160) for number in range(5_000)]
+    for request in requests:
+        side.gateway.submit(request)
+    let_pass(1.2)
+    server.may_read.set()
+    late = sms("+218990000001")
+    side.gateway.submit(late)
+    side.drive(lambda: not side.gateway.in_flight)
+    side.drive(lambda: server.sessions[0].socket.fileno() == -1)
+    arrived = {f"+{one.message.destination.digits}" for one in server.submitted if one.session == 1}
+    not_sent = {one.to for one in requests if side.results[one.attempt_id].outcome is SendOutcome.NOT_SENT}
+    assert arrived
+    assert not_sent
+    assert not arrived & not_sent
+    assert late.to not in arrived
