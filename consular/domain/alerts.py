@@ -36,7 +36,8 @@ class AlertAction(StrEnum):
 
 
 class MessageClass(StrEnum):
-    """What happens to a text of which nobody knows whether it left: send again soon, after its validity, or ask an officer."""
+    """What happens to a text of which nobody knows whether it left: send again soon, after its validity, or ask an
+    officer."""
 
     LIFE_SAFETY = "life_safety"
     NORMAL = "normal"
@@ -105,7 +106,8 @@ class ApprovedContent:
 
 
 def next_state(alert: AlertFacts, action: AlertAction, officer_id: UUID) -> AlertState:
-    """The state after `action` by `officer_id`. Raises AlertRefusedError (wrong state; second pair of eyes is the author's own)."""
+    """The state after `action` by `officer_id`. Raises AlertRefusedError (wrong state; second pair of eyes is the
+    author's own)."""
     after = _NEXT.get((alert.state, action))
     if after is None:
         raise AlertRefusedError(Refusal.WRONG_STATE)
@@ -115,7 +117,8 @@ def next_state(alert: AlertFacts, action: AlertAction, officer_id: UUID) -> Aler
 
 
 def content_hash(content: Mapping[str, Any], audience: Mapping[str, Any], count: int) -> bytes:
-    """SHA-256 over every text and CAP value, the audience rule and the number of people: what an approval is bound to."""
+    """SHA-256 over every text and CAP value, the audience rule and the number of people: what an approval is bound
+    to."""
     canonical = json.dumps([content, audience, count], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()
 
@@ -133,7 +136,8 @@ def check_approval(
 ) -> AlertState:
     """The state after approval of what the officer saw. Raises AlertRefusedError when anything differs.
 
-    stored: texts and rule read afresh at release, with the count the officer saw. The submitted hash proves that they are what
+    stored: texts and rule read afresh at release, with the count the officer saw. The submitted hash proves that they
+    are what
     the author submitted, seen_hash that they are what the approver read. now_count: people the rule selects at release.
     """
     after = next_state(alert, AlertAction.APPROVE, officer_id)

@@ -167,14 +167,14 @@ def bounding_box(circle: Circle) -> tuple[Box, ...]:
     """One box holding the circle, or two where it crosses the date line; all longitudes where it holds a pole."""
     angle = math.degrees(circle.radius_km / EARTH_RADIUS_KM) + _ROUNDING_DEGREES
     south, north = circle.latitude - angle, circle.latitude + angle
-    if south <= -90 or north >= 90:  # noqa: PLR2004
+    if south <= -90 or north >= 90:
         return (Box(max(south, -90.0), -180.0, min(north, 90.0), 180.0),)
     sine = math.sin(math.radians(angle)) / math.cos(math.radians(circle.latitude))
     spread = math.degrees(math.asin(min(1.0, sine))) + _ROUNDING_DEGREES
     west, east = circle.longitude - spread, circle.longitude + spread
-    if west <= -180:  # noqa: PLR2004
+    if west <= -180:
         return (Box(south, -180.0, north, east), Box(south, west + 360, north, 180.0))
-    if east >= 180:  # noqa: PLR2004
+    if east >= 180:
         return (Box(south, west, north, 180.0), Box(south, -180.0, north, east - 360))
     return (Box(south, west, north, east),)
 

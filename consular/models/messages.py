@@ -1,7 +1,9 @@
 """Messages: one row per event, endpoint and channel before anything is sent, and every attempt to hand it over.
 
-What a fan-out writes by the million has no foreign keys: it is selected from the tables it names in the same transaction, and
-checking each reference again costs more than the rows themselves. Whoever deletes people must delete these rows with them.
+What a fan-out writes by the million has no foreign keys: it is selected from the tables it names in the same
+transaction, and
+checking each reference again costs more than the rows themselves. Whoever deletes people must delete these rows with
+them.
 """
 
 from __future__ import annotations

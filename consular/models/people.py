@@ -83,11 +83,15 @@ class ContactPoint(Base):
 
 
 class OptOut(Base):
-    """A phone that asked for no more texts, for all people behind it. ended_at: it asked for texts again."""
+    """A phone that asked for no more texts from a gateway, for all people behind it. ended_at: it asked for them again.
+
+    Per gateway, because gateways refuse by sender, and so that a STOP in an exercise never silences a real warning.
+    """
 
     __tablename__ = "opt_outs"
 
     value_index: Mapped[BlindIndex] = mapped_column(primary_key=True)
+    gateway: Mapped[str] = mapped_column(String(32), primary_key=True)
     opted_out_at: Mapped[Moment]
     ended_at: Mapped[MaybeMoment]
 

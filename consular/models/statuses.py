@@ -37,9 +37,9 @@ _BUCKET_SQL = (
 class PersonStatus(Base):
     """Where one person stands in one crisis.
 
-    stated: what they said (domain.triage.fold over their StatusEvents), never changed by an assessment. assessed:
-    what an officer
-    believes, shown beside it. bucket: derived by the database. reach: best news of any of their messages. No foreign keys, as in models.messages.
+    stated: what they said (domain.triage.fold over their StatusEvents), never changed by an assessment. assessed: what
+    an officer believes, shown beside it. bucket: derived by the database. reach: best news of any of their messages.
+    No foreign keys, as in models.messages.
     """
 
     __tablename__ = "person_statuses"

@@ -24,7 +24,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Adapters:
-    """Everything outside that this process may speak to. Gateways are opened when first used: one per process and name."""
+    """Everything outside that this process may speak to. Gateways are opened when first used: one per process and
+    name."""
 
     config: Config
     _gateways: dict[str, SmsGateway] = field(default_factory=dict)
@@ -32,7 +33,8 @@ class Adapters:
     _doorway: Doorway | None = None
 
     def gateway(self, name: str) -> SmsGateway | None:
-        """The gateway `name` ("actual", "exercise"); None when it is not configured. Raises ValueError for wrong settings."""
+        """The gateway `name` ("actual", "exercise"); None when it is not configured. Raises ValueError for wrong
+        settings."""
         settings = self.gateway_config(name)
         if settings is None:
             return None

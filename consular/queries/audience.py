@@ -80,8 +80,10 @@ def count_people(session: AnySession, rule: AudienceRule, today: date) -> int:
     return session.scalar(select(func.count(distinct(Stay.person_id))).where(stay_matches(rule, today))) or 0
 
 
-def count_audience(session: AnySession, rule: AudienceRule, today: date) -> AudienceCount:
-    """People, heads and phones that an alert with this rule reaches on that day; phones as the fan-out chooses."""
+def count_audience(session: AnySession, rule: AudienceRule, today: date, gateway: str) -> AudienceCount:
+    """People, heads and phones that an alert with this rule reaches through `gateway` on that day, phones as the
+    fan-out
+    chooses."""
     chosen = select_people(rule, today).subquery("chosen")
     phone = _best_phone(chosen.c.person_id)
     usable = and_(phone.c.value_index.is_not(None), phone.c.unusable_since.is_(None), OptOut.value_index.is_(None))
@@ -99,7 +101,10 @@ def count_audience(session: AnySession, rule: AudienceRule, today: date) -> Audi
         .select_from(chosen)
         .join(Person, Person.id == chosen.c.person_id)
         .outerjoin(phone, true())
-        .outerjoin(OptOut, and_(OptOut.value_index == phone.c.value_index, OptOut.ended_at.is_(None)))
+        .outerjoin(
+            OptOut,
+            and_(OptOut.value_index == phone.c.value_index, OptOut.gateway == gateway, OptOut.ended_at.is_(None)),
+        )
         .group_by(func.rollup(Person.language))
     ).all()
     totals = next(row for row in rows if row.language is None)

@@ -37,14 +37,15 @@ order by claimed.priority desc, claimed.id
 
 _MINE = """
 with mine as (
-    select m.id, m.state, m.event_id, m.endpoint_index, m.expires_at
+    select m.id, m.state, m.event_id, m.endpoint_index, m.gateway, m.expires_at
     from messages m join unnest(cast(:ids as bigint[]), cast(:attempts as uuid[])) as b (id, attempt_id) on m.id = b.id
     where m.attempt_id = b.attempt_id and m.state = 'claimed' and m.lease_until > now()
     order by m.id for update of m
 )
 """
 _IS_STOPPED = "exists (select 1 from alert_events e where e.id = mine.event_id and e.stopped_at is not null)"
-_IS_OPTED_OUT = "exists (select 1 from opt_outs o where o.value_index = mine.endpoint_index and o.ended_at is null)"
+_IS_OPTED_OUT = """exists (select 1 from opt_outs o
+    where o.value_index = mine.endpoint_index and o.gateway = mine.gateway and o.ended_at is null)"""
 
 _MARK = text(f"""
 {_MINE}
@@ -238,4 +239,16 @@ def cancel_claimed(session: AnySession, message_id: int, attempt_id: UUID) -> No
             " where id = :id and attempt_id = :attempt and state = 'claimed'"
         ),
         {"id": message_id, "attempt": attempt_id},
+    )
+
+
+def note_stops(session: AnySession, ids: Sequence[int]) -> None:
+    """These phones told the gateway itself that they want no more texts: our list says so, too, from now on."""
+    session.execute(
+        text("""
+        insert into opt_outs (value_index, gateway, opted_out_at)
+        select endpoint_index, gateway, now() from messages where id = any(:ids) order by endpoint_index
+        on conflict do nothing
+        """),
+        {"ids": list(ids)},
     )

@@ -128,36 +128,47 @@ def acknowledge(session: AnySession, rows: Sequence[tuple[UUID, UUID | None, str
     return int(session.execute(_ACKNOWLEDGE, values).rowcount)  # type: ignore[attr-defined]
 
 
-def opt_out(session: AnySession, stops: Mapping[bytes, datetime]) -> None:
-    """No more texts to these phones since then, unless they asked for texts again later. Any order of calls gives the
+def opt_out(session: AnySession, gateway: str, stops: Mapping[bytes, datetime]) -> None:
+    """No more texts from this gateway to these phones since then, unless they asked for texts again later. Any order
+    of calls gives the
     same."""
     _at_phones(
         session,
         """
-        insert into opt_outs (value_index, opted_out_at) select * from asked
-        on conflict (value_index) do update set opted_out_at = greatest(opt_outs.opted_out_at, excluded.opted_out_at),
+        insert into opt_outs (value_index, gateway, opted_out_at) select value_index, :gateway, at from asked
+        on conflict (value_index, gateway) do update set opted_out_at = greatest(opt_outs.opted_out_at,
+        excluded.opted_out_at),
         ended_at = null
         where opt_outs.ended_at is null or opt_outs.ended_at < excluded.opted_out_at
         """,
         stops,
+        gateway,
     )
 
 
-def opt_in(session: AnySession, starts: Mapping[bytes, datetime]) -> None:
-    """Texts again to these phones, unless they asked for none later. Any order of calls gives the same."""
+def opt_in(session: AnySession, gateway: str, starts: Mapping[bytes, datetime]) -> None:
+    """Texts from this gateway again to these phones, unless they asked for none later. Any order of calls gives the
+    same."""
     _at_phones(
         session,
         """
-        insert into opt_outs (value_index, opted_out_at, ended_at) select value_index, at, at from asked
-        on conflict (value_index) do update set ended_at = greatest(opt_outs.ended_at, excluded.ended_at)
+        insert into opt_outs (value_index, gateway, opted_out_at, ended_at) select value_index, :gateway, at, at from
+        asked
+        on conflict (value_index, gateway) do update set ended_at = greatest(opt_outs.ended_at, excluded.ended_at)
         where opt_outs.opted_out_at <= excluded.ended_at
         """,
         starts,
+        gateway,
     )
 
 
-def freeze_phones(session: AnySession, wrong: Mapping[bytes, datetime]) -> None:
-    """These phones belong to somebody else now: nothing more is sent there until an officer has looked."""
+def freeze_phones(session: AnySession, gateway: str, wrong: Mapping[bytes, datetime]) -> None:
+    """These phones belong to somebody else now: nothing more is sent there until an officer has looked.
+
+    What a practice gateway plays says nothing of real phones.
+    """
+    if gateway == "exercise":
+        return
     _at_phones(
         session,
         """
@@ -167,13 +178,14 @@ def freeze_phones(session: AnySession, wrong: Mapping[bytes, datetime]) -> None:
         where c.id = mine.id
         """,
         wrong,
+        gateway,
     )
 
 
-def _at_phones(session: AnySession, statement: str, moments: Mapping[bytes, datetime]) -> None:
+def _at_phones(session: AnySession, statement: str, moments: Mapping[bytes, datetime], gateway: str) -> None:
     if moments:
         asked = """with asked as (select * from unnest(cast(:indexes as bytea[]), cast(:moments as timestamptz[]))
             as a (value_index, at) order by value_index) """
         indexes = sorted(moments)
-        values = {"indexes": indexes, "moments": [moments[index] for index in indexes]}
+        values = {"indexes": indexes, "moments": [moments[index] for index in indexes], "gateway": gateway}
         session.execute(text(asked + statement), values)

@@ -31,9 +31,10 @@ where s.crisis_id = :crisis_id and s.person_id = :person_id
 
 _CONTACTS = text("""
 select c.id, c.channel, c.value_sealed, c.country, c.is_valid, c.unusable_since, c.unusable_reason,
-       o.opted_out_at,
+       (select min(o.opted_out_at) from opt_outs o where o.value_index = c.value_index and o.ended_at is null)
+           as opted_out_at,
        (select count(distinct person_id) from contact_points x where x.value_index = c.value_index) - 1 as others
-from contact_points c left join opt_outs o on o.value_index = c.value_index and o.ended_at is null
+from contact_points c
 where c.person_id = :person_id order by c.channel desc, c.created_at desc
 """)
 

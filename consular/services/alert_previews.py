@@ -19,6 +19,7 @@ from consular.queries import audience
 from consular.queries.alerts import AlertView
 from consular.queries.audience import AudienceCount
 from consular.security.links import LINK_TOKEN_LENGTH
+from consular.services.alert_refusals import GATEWAYS
 
 ENGLISH_NAMES = {"en": "English", "fr": "French", "ar": "Arabic", "hi": "Hindi"}
 _MOST_PARTS = {"GSM-7": 2, "UCS-2": 3}
@@ -94,7 +95,7 @@ class Preview:
 def preview(alert: AlertView, now: datetime, sender: SenderFacts) -> Preview:
     """Count the audience afresh and render every text as it will be sent. Reads only."""
     rule = rule_from_dict(alert.audience)
-    count = audience.count_audience(db.session, rule, now.date())
+    count = audience.count_audience(db.session, rule, now.date(), GATEWAYS[alert.crisis.status])
     default = next((language for language in LANGUAGES if language in alert.words), None)
     bodies = {language: alert.words[language].text for language in LANGUAGES if language in alert.words}
     texts = [_text_preview(alert, language, body, count, sender, default) for language, body in bodies.items()]

@@ -161,12 +161,14 @@ def _was_theirs(person: Row[Any], text: HeardText) -> bool:
 
 def _act_on_phones(session: inbound.AnySession, texts: Sequence[HeardText]) -> None:
     for kind, act in _PHONE_ACTS.items():
-        moments: dict[bytes, datetime] = {}
+        moments: dict[str, dict[bytes, datetime]] = {}
         for text in texts:
             if text.kind is kind:
+                at_gateway = moments.setdefault(text.row.gateway, {})
                 for index in (bytes(text.row.sender_index), *text.indexes):
-                    moments[index] = max(moments.get(index, text.row.received_at), text.row.received_at)
-        act(session, moments)
+                    at_gateway[index] = max(at_gateway.get(index, text.row.received_at), text.row.received_at)
+        for gateway, phones in sorted(moments.items()):
+            act(session, gateway, phones)
 
 
 _PHONE_ACTS = {

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Row
 
 from consular.domain.delivery import MessageState, after_send, counted_as, message_number
-from consular.domain.ports import RefusalScope, SendOutcome, SmsResult
+from consular.domain.ports import FailureReason, RefusalScope, SendOutcome, SmsResult
 from consular.queries import counters, delivery, reach
 from consular.queries.delivery import AnySession, OutcomeRow
 from consular.services.preparing import Prepared
@@ -66,6 +66,9 @@ class Recorder:
         with unit_of_work() as session:
             changed = delivery.record(session, self._gateway, self._worker, [self._outcome(one) for one in results])
             self._slow_down(session, results)
+            stops = [message_number(one.attempt_id) for one in results if one.failure_reason is FailureReason.OPTED_OUT]
+            if stops:
+                delivery.note_stops(session, stops)
             note_changes(session, changed)
         self.is_proven = self.is_proven or any(_proves_line(result) for result in results)
         self.recorded += len(results)

@@ -105,9 +105,10 @@ def upgrade() -> None:
     op.create_table(
         "opt_outs",
         sa.Column("value_index", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("gateway", sa.String(length=32), nullable=False),
         sa.Column("opted_out_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("value_index", name=op.f("pk_opt_outs")),
+        sa.PrimaryKeyConstraint("value_index", "gateway", name=op.f("pk_opt_outs")),
     )
     op.create_table(
         "people",

@@ -79,7 +79,9 @@ def test_household_count(text: str, count: int | None) -> None:
 
 DIGITS = {
     ReplyKind.SAFE: ["1", "1.", "(1)", "١", "۱", "१", "１", "1️⃣", "①", "option 1", "*1*", " 1\n", "1!"],
-    ReplyKind.NEEDS_HELP: ["2", "2.", "٢", "२", "２", "2️⃣", "②", "option 2", "2 please", "reply 2", "2 4 people", "2 1", "2 3", "٢ ٤"],
+    ReplyKind.NEEDS_HELP: [
+        "2", "2.", "٢", "२", "２", "2️⃣", "②", "option 2", "2 please", "reply 2", "2 4 people", "2 1", "2 3", "٢ ٤",
+    ],
     ReplyKind.NOT_THERE: ["3", "3.", "٣", "३", "３", "3️⃣", "option 3"],
     ReplyKind.UNCLEAR: [
         "1 2", "1 or 2", "12", "1?", "1/2", "1-2", "1.5", "-1", "+1", "11", "1 1", "4", "0", "01", "1 3",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from sqlalchemy import text
 from consular.clock import utc_now
 from consular.domain.cap import AlertStatus
 from consular.domain.delivery import MOST_DEATHS, MessageState
-from consular.domain.ports import RefusalScope, SendOutcome, SmsResult
+from consular.domain.ports import FailureReason, RefusalScope, SendOutcome, SmsResult
 from consular.domain.references import reference_of
 from consular.extensions import cipher, db
 from consular.models.alerts import AlertEvent
@@ -269,7 +270,7 @@ def test_a_stop_that_comes_between_claim_and_mark_counts(session):
 def test_whoever_opted_out_meanwhile_gets_nothing_and_is_no_failure(session):
     event_id = alert_everybody(session, 3)
     session.execute(
-        text("insert into opt_outs (value_index, opted_out_at) values (:index, now())"),
+        text("insert into opt_outs (value_index, gateway, opted_out_at) values (:index, 'exercise', now())"),
         {"index": cipher.index(phone(2), "phone")},
     )
     session.commit()
@@ -279,6 +280,17 @@ def test_whoever_opted_out_meanwhile_gets_nothing_and_is_no_failure(session):
     assert states(session) == {"accepted": 2, "cancelled": 1}
     assert rows(session, "select failure_reason, deaths from messages where state = 'cancelled'") == [("opted_out", 0)]
     assert_counted(event_id)
+
+
+def test_a_stop_that_only_the_gateway_knew_is_ours_from_then_on(session):
+    event_id = alert_everybody(session, 1)
+    gateway = FakeGateway(
+        answer=lambda request: replace(refused("21610")(request), failure_reason=FailureReason.OPTED_OUT)
+    )
+    send(gateway)
+    assert states(session, event_id) == {"refused": 1}
+    assert rows(session, "select value_index, gateway from opt_outs") == [(cipher.index(phone(1), "phone"), "exercise")]
+    assert states(session, issue(session, make_crisis(session))) == {}
 
 
 def test_a_text_whose_time_is_over_is_not_sent(session):

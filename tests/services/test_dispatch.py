@@ -82,7 +82,7 @@ def test_the_newest_usable_phone_is_taken(session):
     ("statement", "exclusion"),
     [
         ("update contact_points set unusable_since = now(), unusable_reason = 'wrong_person'", "unusable_phone"),
-        ("insert into opt_outs select value_index, now() from contact_points", "opted_out"),
+        ("insert into opt_outs select value_index, 'exercise', now() from contact_points", "opted_out"),
         ("delete from contact_points", "no_phone"),
     ],
 )
@@ -98,7 +98,7 @@ def test_who_cannot_get_a_text_is_listed_with_the_reason(session, statement, exc
 
 def test_an_opt_out_that_ended_is_none(session):
     make_people(session, 1)
-    session.execute(text("insert into opt_outs select value_index, now(), now() from contact_points"))
+    session.execute(text("insert into opt_outs select value_index, 'exercise', now(), now() from contact_points"))
     assert fan_out(session, make_event(session, make_crisis(session))).messages == 1
 
 

@@ -265,23 +265,34 @@ def test_whoever_stopped_can_still_call_for_help(session):
 
 
 def test_a_wrong_person_freezes_the_phone_and_tells_an_officer(session):
-    alert_everybody(session, [phone(1), phone(2)])
-    hear("wrong number")
+    alert_everybody(session, [phone(1), phone(2)], status=AlertStatus.ACTUAL)
+    hear("wrong number", gateway="actual")
     work()
     assert requests(session) == ["wrong_person"]
     frozen = rows(session, "select value_index, unusable_reason from contact_points where unusable_since is not null")
     assert frozen == [(cipher.index(phone(1), "phone"), "wrong_person")]
-    hear("2", minutes=5)
+    hear("2", minutes=5, gateway="actual")
     work()
     assert stated(session) == [(None, None)] * 2, "a stranger's text says nothing of the person on record"
     assert requests(session) == ["needs_help", "wrong_person"]
 
 
-def test_a_text_from_before_the_phone_changed_hands_still_counts(session):
-    alert_everybody(session, 1)
-    hear("wrong number", minutes=10)
+def test_an_exercise_neither_silences_nor_freezes_a_real_phone(session):
+    alert_everybody(session, [phone(1)])
+    hear("STOP", minutes=1)
+    hear("wrong number", minutes=2)
     work()
-    hear("2", minutes=5)
+    assert rows(session, "select gateway from opt_outs") == [("exercise",)]
+    assert rows(session, "select 1 from contact_points where unusable_since is not null") == []
+    event_id = issue(session, make_crisis(session, AlertStatus.ACTUAL), status=AlertStatus.ACTUAL)
+    assert states(session, event_id) == {"queued": 1}
+
+
+def test_a_text_from_before_the_phone_changed_hands_still_counts(session):
+    alert_everybody(session, 1, status=AlertStatus.ACTUAL)
+    hear("wrong number", minutes=10, gateway="actual")
+    work()
+    hear("2", minutes=5, gateway="actual")
     work()
     assert stated(session) == [("NEEDS_HELP", None)]
 

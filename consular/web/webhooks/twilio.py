@@ -1,4 +1,5 @@
-"""Twilio's two webhooks. 403 for a forged one, 400 for a malformed one, 5xx when it could not be stored: then it comes again."""
+"""Twilio's two webhooks. 403 for a forged one, 400 for a malformed one, 5xx when it could not be stored: then it
+comes again."""
 
 from __future__ import annotations
 
