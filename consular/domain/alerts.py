@@ -70,6 +70,7 @@ _NEXT: dict[tuple[AlertState, AlertAction], AlertState] = {
     (AlertState.ISSUED, AlertAction.STOP): AlertState.ISSUED,
     (AlertState.ISSUED, AlertAction.CANCEL): AlertState.CANCELLED,
 }
+EDITABLE = frozenset(state for state, action in _NEXT if action is AlertAction.EDIT)
 _FOUR_EYES = {AlertAction.APPROVE, AlertAction.RETURN, AlertAction.REJECT}
 
 

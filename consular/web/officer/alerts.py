@@ -13,6 +13,7 @@ from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
 from consular.clock import utc_now
+from consular.domain.alerts import EDITABLE
 from consular.domain.audience import AudienceRule, rule_from_dict
 from consular.errors import ConflictError, InvalidInputError
 from consular.extensions import db
@@ -47,6 +48,9 @@ def edit_alert(alert_id: UUID) -> ResponseReturnValue:
     """The form with an alert's content; when somebody else saved it meanwhile, both versions are shown."""
     found = _find(alert_id)
     if request.method == "GET":
+        if found.state not in EDITABLE:
+            flash("It cannot be edited as it stands now. While it waits for approval, take it back first.", "note")
+            return _to_alert(alert_id)
         values = alert_pages.values_of(found, _rule_values(found.audience))
         return _form(found.crisis, values, {}, found)
     try:

@@ -287,6 +287,14 @@ def test_a_failed_post_is_shown_and_tried_again(author, world, session) -> None:
     assert f"/officer/posts/{post_id}/retry" in page
 
 
+def test_nobody_writes_into_a_form_that_cannot_be_saved(approver, world) -> None:
+    """An old tab or a link to the form of an alert that waits: told at once, not after the words are written."""
+    alert_id = world.submitted()
+    answer = approver.client.get(f"/officer/alerts/{alert_id}/edit")
+    assert answer.status_code == 303
+    assert "take it back first" in approver.client.get(answer.headers["Location"]).text
+
+
 def test_withdrawn_alerts_can_be_edited_again(author, world) -> None:
     alert_id = world.submitted()
     assert author.act(alert_id, "withdraw").status_code == 303
