@@ -19,6 +19,7 @@ from consular.drill import desk, enrolment, report, scenario, scoring, world
 from consular.errors import ConflictError
 from consular.extensions import db
 from consular.queries import counters, drills
+from consular.queueing import connect
 from consular.services.keys import note_keys
 from consular.services.places import load_gazetteer
 from consular.services.transactions import unit_of_work
@@ -93,6 +94,9 @@ def held(order: Order, screen: Screen) -> Iterator[Drill]:
 
 
 def _prepare(config: Config, screen: Screen) -> tuple[desk.SignIn, desk.SignIn]:
+    if config.redis_url is not None:
+        with connect(config.redis_url) as redis:
+            redis.ping()
     app: Flask = create_app(config)
     with app.app_context():
         try:

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
+from redis.exceptions import RedisError
 
 from config import Config
 from consular.drill import runner
@@ -55,3 +56,9 @@ def test_what_a_database_holds(session: Any) -> None:
     assert drills.holdings() == []
     make_officer(session)
     assert drills.holdings() == ["officers"]
+
+
+def test_a_redis_that_does_not_answer_is_told_at_once(used: Config) -> None:
+    """Without it, workers would wait for it and the drill for the workers."""
+    with pytest.raises(RedisError):
+        runner._prepare(dataclasses.replace(used, redis_url="redis://127.0.0.1:9/0"), Silent())
