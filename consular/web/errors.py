@@ -49,6 +49,8 @@ _WORDS = {
     503: _Words(_l("The service is not available at the moment"), _l("Wait a minute and try again.")),
 }
 
+_OFFICERS_CURES = {404: "Check the address, or look for it from your first page."}
+
 
 def register(app: Flask) -> None:
     """Answer every error from here; log failures without the values that were being handled."""
@@ -128,7 +130,7 @@ def _page(status: int, detail: str | None, fields: dict[str, str] | None) -> Res
     page = render_template(
         "error.html",
         title=words.title,
-        cure=(detail if is_officer else None) or words.cure,
+        cure=((detail or _OFFICERS_CURES.get(status)) if is_officer else None) or words.cure,
         fields=fields or {},
         is_officer=is_officer,
         officer=g.get("officer"),

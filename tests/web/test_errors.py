@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask, abort
@@ -38,13 +39,16 @@ def fail(kind: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def failing(config: Config) -> Flask:
+def failing(config: Config) -> Iterator[Flask]:
     """The application with addresses that fail, at the doors of citizens, officers and gateways."""
     app = create_app(config)
-    for number, prefix in enumerate(("", "/officer", "/webhooks")):
-        ACCESS[f"fail{number}"] = PUBLIC
-        app.add_url_rule(f"{prefix}/fail/<kind>", f"fail{number}", fail)
-    return app
+    endpoints = {f"fail{number}": prefix for number, prefix in enumerate(("", "/officer", "/webhooks"))}
+    for endpoint, prefix in endpoints.items():
+        ACCESS[endpoint] = PUBLIC
+        app.add_url_rule(f"{prefix}/fail/<kind>", endpoint, fail)
+    yield app
+    for endpoint in endpoints:
+        del ACCESS[endpoint]
 
 
 @pytest.fixture
@@ -88,6 +92,11 @@ def test_an_audience_that_cannot_be_read_is_said_and_logged(
     printed = capsys.readouterr()
     assert "AudienceError" in printed.out + printed.err
     assert "SECRETCANARY" not in page.text + printed.out + printed.err
+
+
+def test_an_officers_wrong_address_speaks_of_no_text_message(broken: FlaskClient) -> None:
+    assert "text message" not in broken.get("/officer/nowhere").text
+    assert "text message" in broken.get("/nowhere").text
 
 
 def test_programs_get_a_problem(broken: FlaskClient) -> None:
