@@ -26,6 +26,7 @@ class AssistanceRequest(Base):
     """One open question to the officers. One per inbound text or link answer (source_key). note_sealed:
     "assistance_requests.note".
 
+    Without a crisis it is shown in every open one of its kind: is_exercise says whether a practice gateway played it.
     person_id is empty when nobody on record, or more than one person, is behind the phone.
     """
 
@@ -39,6 +40,7 @@ class AssistanceRequest(Base):
 
     id: Mapped[UuidKey]
     source_key: Mapped[str] = mapped_column(String(64), unique=True)
+    is_exercise: Mapped[bool] = mapped_column(server_default=text("false"))
     crisis_id: Mapped[UUID | None] = mapped_column(ForeignKey("crises.id"))
     kind: Mapped[RequestKind] = enum_column(RequestKind)
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))

@@ -84,7 +84,7 @@ def find_crisis(crisis_id: UUID) -> CrisisHead | None:
 def look(crisis: CrisisHead, queue_length: int = 8) -> Board:
     """The board of a crisis: a handful of index look-ups, whatever the number of people."""
     figures = counters.read(crisis.id)
-    apart = counters.read(counters.NO_CRISIS)
+    apart = counters.read(counters.NO_EXERCISE if crisis.status is AlertStatus.EXERCISE else counters.NO_CRISIS)
     waiting = {kind: figures.get(f"requests:{kind}", 0) + apart.get(f"requests:{kind}", 0) for kind in requests.KINDS}
     queue = requests.open_page(crisis.id, limit=queue_length) if any(waiting.values()) else []
     return Board(crisis, figures, waiting, requests.oldest(crisis.id) if queue else {}, queue)

@@ -17,7 +17,8 @@ AnySession = Session | scoped_session[Session]
 Deltas = Mapping[tuple[UUID, str], int]
 
 NO_CRISIS = UUID(int=0)
-"""The scope of requests that belong to no crisis yet."""
+NO_EXERCISE = UUID(int=1)
+"""The scopes of requests that belong to no crisis, or no exercise, yet."""
 
 _ADD = text("""
 insert into counters (scope_id, key, value)
@@ -41,7 +42,9 @@ where crisis_id = :crisis_id and assessed is not null group by 1
 
 _RECOUNT_REQUESTS = text("""
 select 'requests:' || kind, count(*) from assistance_requests
-where coalesce(crisis_id, cast(:no_crisis as uuid)) = :crisis_id and closed_at is null group by 1
+where :crisis_id = coalesce(
+    crisis_id, case when is_exercise then cast(:no_exercise as uuid) else cast(:no_crisis as uuid) end)
+    and closed_at is null group by 1
 """)
 
 _RECOUNT_MESSAGES = text("select state, count(*) from messages where event_id = :event_id group by 1")
@@ -69,7 +72,8 @@ def read(scope_id: UUID) -> dict[str, int]:
 def recount_crisis(crisis_id: UUID) -> dict[str, int]:
     """What read(crisis_id) must give, counted from the rows; zeros are left out. For checks, not for pages."""
     people = db.session.execute(_RECOUNT_PEOPLE, {"crisis_id": crisis_id})
-    requests = db.session.execute(_RECOUNT_REQUESTS, {"crisis_id": crisis_id, "no_crisis": NO_CRISIS})
+    apart = {"no_crisis": NO_CRISIS, "no_exercise": NO_EXERCISE}
+    requests = db.session.execute(_RECOUNT_REQUESTS, {"crisis_id": crisis_id, **apart})
     return {key: int(value) for rows in (people, requests) for key, value in rows}
 
 

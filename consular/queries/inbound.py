@@ -33,7 +33,7 @@ update inbound_messages i set tries = i.tries + 1,
     processed_at = case when i.tries + 1 >= :most_tries then now() end, kind = case when i.tries + 1 >= :most_tries
     then :kind end
 from (select id from inbound_messages where id = any(:ids) and processed_at is null order by id for update) mine
-where i.id = mine.id returning i.id, i.received_at, i.processed_at
+where i.id = mine.id returning i.id, i.gateway, i.received_at, i.processed_at
 """)
 
 _PEOPLE = text("""

@@ -73,7 +73,8 @@ from assistance_requests q
 left join officers o on o.id = q.closed_by
 left join inbound_messages i on i.id = q.inbound_id
 where q.id in (
-    select id from assistance_requests where person_id = :person_id and (crisis_id = :crisis_id or crisis_id is null)
+    select id from assistance_requests where person_id = :person_id and (crisis_id = :crisis_id or crisis_id is null
+        and is_exercise = (select status = 'Exercise' from crises where id = :crisis_id))
     union
     select r.id from status_events e join assistance_requests r on r.source_key = e.text_key
     where e.person_id = :person_id and e.crisis_id = :crisis_id)

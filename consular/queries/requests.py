@@ -72,14 +72,17 @@ left join officers ho on ho.id = h.officer_id
 order by {order}
 """
 
-_PICK_KIND = """
+OF_ITS_KIND = "is_exercise = (select status = 'Exercise' from crises where id = :crisis_id)"
+"""What belongs to no crisis is shown in every one of its kind: practice in exercises, real texts in real crises."""
+
+_PICK_KIND = f"""
 (select * from assistance_requests where crisis_id = :crisis_id and closed_at is null and kind = :kind
    and (opened_at, id) > (:after, cast(:after_id as uuid)) order by opened_at, id limit :limit)
 union all
-(select * from assistance_requests where crisis_id is null and closed_at is null and kind = :kind
+(select * from assistance_requests where crisis_id is null and closed_at is null and kind = :kind and {OF_ITS_KIND}
    and (opened_at, id) > (:after, cast(:after_id as uuid)) order by opened_at, id limit :limit)
 order by opened_at, id limit :limit
-"""
+"""  # noqa: S608 - the inserted part is a constant of this module
 
 _PICK_CLOSED = """
 select * from assistance_requests where crisis_id = :crisis_id and closed_at is not null
@@ -99,7 +102,7 @@ left join lateral (select country, place_name from stays where person_id = p.id
                    order by created_at desc limit 1) st on true
 order by p.id
 """)
-_OLDEST = text("""
+_OLDEST = text(f"""
 select kind, min(opened_at) as opened_at
 from unnest(cast(:kinds as text[])) as k (kind)
 cross join lateral (
@@ -107,9 +110,9 @@ cross join lateral (
      order by opened_at limit 1)
     union all
     (select opened_at from assistance_requests where crisis_id is null and closed_at is null and kind = k.kind
-     order by opened_at limit 1)) o
+     and {OF_ITS_KIND} order by opened_at limit 1)) o
 group by kind
-""")
+""")  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +210,16 @@ def oldest(crisis_id: UUID) -> dict[RequestKind, datetime]:
     return {RequestKind(row.kind): row.opened_at for row in rows}
 
 
-def insert_new(session: AnySession, rows: Sequence[Mapping[str, object]]) -> list[tuple[UUID | None, RequestKind]]:
-    """Insert requests whose source_key is new; (crisis, kind) of each that was."""
+def insert_new(
+    session: AnySession, rows: Sequence[Mapping[str, object]]
+) -> list[tuple[UUID | None, bool, RequestKind]]:
+    """Insert requests whose source_key is new; (crisis, is_exercise, kind) of each that was."""
     statement = (
         insert(AssistanceRequest)
         .on_conflict_do_nothing(index_elements=["source_key"])
-        .returning(AssistanceRequest.crisis_id, AssistanceRequest.kind)
+        .returning(AssistanceRequest.crisis_id, AssistanceRequest.is_exercise, AssistanceRequest.kind)
     )
-    return [(row.crisis_id, row.kind) for row in session.execute(statement, list(rows))]
+    return [(row.crisis_id, row.is_exercise, row.kind) for row in session.execute(statement, list(rows))]
 
 
 def lock(session: AnySession, request_id: UUID) -> AssistanceRequest | None:

@@ -14,7 +14,7 @@ from consular.errors import ConflictError, InvalidInputError, NotFoundError
 from consular.extensions import cipher
 from consular.models.assistance import AssistanceRequest, RequestKind
 from consular.queries import counters, officers, requests
-from consular.queries.counters import NO_CRISIS, AnySession
+from consular.queries.counters import NO_CRISIS, NO_EXERCISE, AnySession
 from consular.queries.statuses import Key
 from consular.services import audit
 from consular.services.statuses import NewStatement, record_statements
@@ -35,7 +35,7 @@ class NewRequest:
 
     opened_at: when the text reached us; the timer runs from then. person_id is None when nobody, or more than one
     person, is behind the phone; crisis_id is None when the text belongs to no crisis: it is then shown in every open
-    one.
+    one, or, when a practice gateway played it (is_exercise), in every open exercise.
     """
 
     source_key: str
@@ -44,6 +44,7 @@ class NewRequest:
     person_id: UUID | None
     inbound_id: UUID | None
     opened_at: datetime
+    is_exercise: bool = False
 
 
 def open_requests(session: AnySession, new: Sequence[NewRequest]) -> int:
@@ -57,11 +58,14 @@ def open_requests(session: AnySession, new: Sequence[NewRequest]) -> int:
             "person_id": request.person_id,
             "inbound_id": request.inbound_id,
             "opened_at": request.opened_at,
+            "is_exercise": request.is_exercise,
         }
         for request in sorted(new, key=lambda request: request.source_key)
     ]
     opened = requests.insert_new(session, rows) if rows else []
-    counters.add(session, Tally((scope(crisis_id), f"requests:{kind}") for crisis_id, kind in opened))
+    counters.add(
+        session, Tally((scope(crisis_id, is_exercise), f"requests:{kind}") for crisis_id, is_exercise, kind in opened)
+    )
     return len(opened)
 
 
@@ -87,7 +91,7 @@ def close_request(request_id: UUID, officer_id: UUID, seen: str, outcome: Outcom
             people = requests.people_of(session, request.source_key, request.person_id)
             record_statements(session, [_act(request, key, officer_id, now, note, closes=True) for key in people])
         _end(request, officer_id, now, outcome, note)
-        counters.add(session, {(scope(request.crisis_id), f"requests:{request.kind}"): -1})
+        counters.add(session, {(scope(request.crisis_id, request.is_exercise), f"requests:{request.kind}"): -1})
         audit.record(
             session, now, "request.closed", "request", request.id, officer_id=officer_id, detail={"outcome": outcome}
         )
@@ -206,7 +210,7 @@ def _end(request: AssistanceRequest, officer_id: UUID, now: datetime, outcome: O
 
 
 def _moved(request: AssistanceRequest, was_kind: RequestKind, was_open: bool) -> Tally[tuple[UUID, str]]:
-    crisis = scope(request.crisis_id)
+    crisis = scope(request.crisis_id, request.is_exercise)
     deltas: Tally[tuple[UUID, str]] = Tally()
     if was_open:
         deltas[crisis, f"requests:{was_kind}"] -= 1
@@ -215,6 +219,6 @@ def _moved(request: AssistanceRequest, was_kind: RequestKind, was_open: bool) ->
     return deltas
 
 
-def scope(crisis_id: UUID | None) -> UUID:
+def scope(crisis_id: UUID | None, is_exercise: bool) -> UUID:
     """Where a request is counted: its crisis, or the common place of those that belong to none."""
-    return crisis_id or NO_CRISIS
+    return crisis_id or (NO_EXERCISE if is_exercise else NO_CRISIS)

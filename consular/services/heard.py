@@ -104,6 +104,7 @@ class HeardText:
             person_id=self._only_person(),
             inbound_id=self.row.id,
             opened_at=self.row.received_at,
+            is_exercise=self.row.gateway == "exercise",
         )
 
     def _request_kind(self) -> RequestKind | None:

@@ -134,6 +134,7 @@ def _given_up(session: inbound.AnySession, ids: Sequence[UUID]) -> list[NewReque
             person_id=None,
             inbound_id=row.id,
             opened_at=row.received_at,
+            is_exercise=row.gateway == "exercise",
         )
         for row in inbound.count_try(session, ids, MOST_TRIES, ReplyKind.UNCLEAR.value)
     ]

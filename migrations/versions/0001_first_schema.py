@@ -745,6 +745,7 @@ def upgrade() -> None:
         "assistance_requests",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("source_key", sa.String(length=64), nullable=False),
+        sa.Column("is_exercise", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("crisis_id", sa.Uuid(), nullable=True),
         sa.Column(
             "kind",

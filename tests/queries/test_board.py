@@ -28,7 +28,7 @@ def look(world: World, **more: int) -> board.Board:
 
 
 def request(world: World, kind: RequestKind, minutes: float, crisis_id: UUID | None) -> None:
-    new = NewRequest(f"key-{kind}-{minutes}", kind, crisis_id, None, None, at(minutes))
+    new = NewRequest(f"key-{kind}-{minutes}", kind, crisis_id, None, None, at(minutes), is_exercise=True)
     open_requests(world.session, [new])
 
 

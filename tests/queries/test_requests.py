@@ -26,7 +26,7 @@ def world(session: scoped_session[Session]) -> World:
 
 def fill(world: World, waiting: list[tuple[RequestKind, int, bool]]) -> None:
     new = [
-        NewRequest(uuid4().hex, kind, world.crisis_id if is_ours else None, None, None, at(minute))
+        NewRequest(uuid4().hex, kind, world.crisis_id if is_ours else None, None, None, at(minute), is_exercise=True)
         for kind, minute, is_ours in waiting
     ]
     assert open_requests(world.session, new) == len(new)

@@ -12,7 +12,8 @@ from consular.clock import utc_now
 from consular.domain.cap import AlertStatus
 from consular.domain.replies import classify
 from consular.extensions import cipher, db
-from consular.queries import counters
+from consular.models.assistance import RequestKind
+from consular.queries import board, counters
 from consular.services import inbound
 from tests.factories import alert_everybody, issue, make_crisis, make_people, phone, rows, states
 from tests.fakes import FakeGateway
@@ -286,6 +287,16 @@ def test_an_exercise_neither_silences_nor_freezes_a_real_phone(session):
     assert rows(session, "select 1 from contact_points where unusable_since is not null") == []
     event_id = issue(session, make_crisis(session, AlertStatus.ACTUAL), status=AlertStatus.ACTUAL)
     assert states(session, event_id) == {"queued": 1}
+
+
+@pytest.mark.parametrize(("gateway", "waiting"), [("exercise", (1, 0)), ("actual", (0, 1))])
+def test_an_unknown_sender_is_shown_in_crises_of_its_own_kind_only(session, gateway, waiting):
+    crises = [make_crisis(session, status) for status in (AlertStatus.EXERCISE, AlertStatus.ACTUAL)]
+    hear("is anybody there", sender=phone(9), gateway=gateway)
+    work()
+    boards = [board.look(board.find_crisis(crisis)) for crisis in crises]
+    assert tuple(one.open_requests[RequestKind.UNKNOWN_SENDER] for one in boards) == waiting
+    assert tuple(len(one.queue) for one in boards) == waiting
 
 
 def test_a_text_from_before_the_phone_changed_hands_still_counts(session):

@@ -14,7 +14,7 @@ from consular.clock import utc_now
 from consular.domain.alarms import ALARMS, Raised
 from consular.services.operations import Installation, Report, look
 from consular.web.officer import blueprint
-from consular.web.officer.plain_text import blocks
+from consular.web.officer.plain_text import blocks, spans
 
 _RUNBOOKS = Path(__file__).resolve().parents[3] / "docs" / "runbooks"
 _STATES = {
@@ -64,10 +64,21 @@ def runbook(name: str) -> ResponseReturnValue:
 def _figures(now: datetime) -> dict[str, Any]:
     report = look(Installation.of(current_app.config["CONSULAR"]), now)
     return {
-        "alarms": [(one, _measured(one), url_for("officer.runbook", name=one.alarm.name)) for one in report.alarms],
+        "alarms": [_shown(one) for one in report.alarms],
         "state": report.state,
         "messages": _messages(report),
         "now": now.replace(second=0, microsecond=0),
+    }
+
+
+def _shown(one: Raised) -> dict[str, Any]:
+    return {
+        "alarm": one.alarm,
+        "subject": one.subject,
+        "since": one.since,
+        "act": spans(one.alarm.act),
+        "measured": _measured(one),
+        "runbook": url_for("officer.runbook", name=one.alarm.name),
     }
 
 

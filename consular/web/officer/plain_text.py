@@ -18,9 +18,12 @@ class Block:
     @property
     def spans(self) -> list[list[tuple[bool, str]]]:
         """Each line as pieces: (is code, text)."""
-        return [
-            [(place % 2 == 1, piece) for place, piece in enumerate(line.split("`")) if piece] for line in self.lines
-        ]
+        return [spans(line) for line in self.lines]
+
+
+def spans(line: str) -> list[tuple[bool, str]]:
+    """One line as pieces: (is code, text)."""
+    return [(place % 2 == 1, piece) for place, piece in enumerate(line.split("`")) if piece]
 
 
 def blocks(text: str) -> Iterator[Block]:

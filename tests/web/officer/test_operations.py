@@ -61,8 +61,9 @@ def test_alarms_come_first_with_since_when_what_to_do_and_the_runbook(session, o
     refused, held = (page.index(ALARMS[name].title) for name in ("account_refused", "messages_held"))
     assert refused < held < page.index("Sending and hearing")
     assert ALARMS["messages_held"].act in page
+    assert "Seen just now" in page, "a pause does not say when it began, and no clock has seen it"
     assert re.search(r"3 h 0[01] min\), 2 texts", page)
-    assert "account refused:20003" in page
+    assert "account refused, code 20003" in page
     assert "2, oldest <time" in page
     addresses = re.findall(r'href="(/officer/operations/runbooks/[a-z_]+)"', page)
     assert [address.rpartition("/")[2] for address in addresses] == ["account_refused", "messages_held"]

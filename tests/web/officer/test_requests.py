@@ -41,6 +41,7 @@ def asks(
         person_id=person,
         inbound_id=inbound_id,
         opened_at=at(minutes),
+        is_exercise=True,
     )
     open_requests(world.session, [new])
     world.session.commit()
