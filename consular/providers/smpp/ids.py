@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from consular.domain.delivery import MessageState
-from consular.providers.smpp.codes import PARTIAL, is_failure, map_status
+from consular.providers.smpp.codes import PARTIAL, map_status
 
 _DECIMAL = frozenset("0123456789")
 _HEXADECIMAL = frozenset("0123456789abcdef")
@@ -43,7 +43,6 @@ class Delivery:
 
     parts: int
     delivered: set[int] = field(default_factory=set)
-    has_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +90,10 @@ class Ledger:
 def whole_status(entry: Entry, stat: str) -> str:
     """What a receipt of one part says about the whole text: delivered only when every part is, failed when one is.
 
-    Once a part has failed, later words about others are PARTIAL. Saying the same twice changes nothing.
+    Until then a delivered part is PARTIAL. Saying the same twice changes nothing; a failed part that is reported
+    delivered after all counts, as everywhere.
     """
-    delivery = entry.delivery
-    if delivery.parts == 1:
-        return stat
-    if is_failure(stat):
-        delivery.has_failed = True
-        return stat
     if map_status(stat) is not MessageState.DELIVERED:
         return stat
-    delivery.delivered.add(entry.part)
-    return stat if len(delivery.delivered) == delivery.parts and not delivery.has_failed else PARTIAL
+    entry.delivery.delivered.add(entry.part)
+    return stat if len(entry.delivery.delivered) == entry.delivery.parts else PARTIAL

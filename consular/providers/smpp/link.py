@@ -26,7 +26,7 @@ from consular.providers.smpp.wire import (
     FramingError,
     Pdu,
     frame_of,
-)  # fmt: skip
+)
 
 log = structlog.get_logger(__name__)
 

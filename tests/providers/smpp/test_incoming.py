@@ -166,6 +166,16 @@ def test_a_long_text_with_a_lost_part_is_never_called_delivered(smsc, connect):
     assert [one.status for one in side.shelf.receipts] == ["UNDELIV", "PARTIAL", "PARTIAL"]
 
 
+def test_a_part_that_arrives_after_all_makes_the_text_delivered(smsc, connect):
+    server = smsc()
+    side = connect(server.port)
+    side.send(sms(body="x" * 300))
+    for number, stat in ((1, "UNDELIV"), (0, "DELIVRD"), (0, "DELIVRD"), (1, "DELIVRD")):
+        server.session.deliver(receipt(f"{0x1A2B3C00 + number:X}", PHONE, stat))
+    side.drive(lambda: len(side.shelf.receipts) == 4)
+    assert [one.status for one in side.shelf.receipts] == ["UNDELIV", "PARTIAL", "PARTIAL", "DELIVRD"]
+
+
 def test_a_person_who_writes_a_receipt_has_written_a_text(smsc, connect):
     server = smsc()
     side = connect(server.port)

@@ -87,6 +87,7 @@ def test_a_gsm_text_is_read_there_as_it_was_written_and_its_receipt_comes_home(s
     request = sms(body=body)
     (result,) = side.send(request)
     assert result.outcome is SendOutcome.ACCEPTED
+    side.drive(lambda: server.of("submit"))
     (bind,), (submit,) = server.of("bind"), server.of("submit")
     assert (bind["system_id"], bind["version"]) == ("consular", 0x34)
     assert (submit["text"], submit["to"], submit["from"], submit["ton"]) == (body, PHONE[1:], "218910000000", 1)
@@ -105,8 +106,8 @@ def test_a_long_arabic_text_is_put_together_there_and_delivered_when_all_parts_a
     request = sms(body=body)
     (result,) = side.send(request)
     assert result.outcome is SendOutcome.ACCEPTED
+    side.drive(lambda: len(server.of("submit")) == 3)
     submits = server.of("submit")
-    assert len(submits) == 3
     assert "".join(one["text"] for one in submits) == body
     assert {one["data_coding"] for one in submits} == {8}
     side.drive(lambda: len(side.shelf.receipts) == 3)
@@ -166,6 +167,7 @@ def test_a_killed_smsc_that_comes_back_is_found_again(node, server, side):
     try:
         side.bind()
         assert side.send(sms())[0].outcome is SendOutcome.ACCEPTED
+        side.drive(lambda: again.of("submit"))
         assert len(again.of("submit")) == 1
     finally:
         again.stop()
