@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -36,9 +37,9 @@ def test_the_keys_of_the_database_are_good(migrated: Flask, config: Config) -> N
 
 @pytest.mark.parametrize("part", [0, 1], ids=["data key", "index key"])
 def test_well_formed_keys_of_another_database_are_found(migrated: Flask, config: Config, part: int) -> None:
-    own, others = config.keys.split(";"), generate_keys().split(";")
+    own, others = re.split("[,;]", config.keys), re.split("[,;]", generate_keys())
     own[part] = others[part]
-    wrong = dataclasses.replace(config, keys=";".join(own))
+    wrong = dataclasses.replace(config, keys=",".join(own))
     assert any("is not the one this database was made with" in sentence for sentence in fatal(wrong))
 
 
