@@ -68,7 +68,7 @@ def answer_by_link(
         statements = _statements(people, row.crisis_id, said, count, note, text_key, now)
         record_statements(session, statements)
         open_requests(session, _requests(people, row.crisis_id, said, note, text_key, now))
-    return stated
+    return said
 
 
 def _statements(

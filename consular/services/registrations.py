@@ -127,7 +127,6 @@ def _person(
         return own
     match = _namesake(session, data.full_name, phone_index)
     if match is not None:
-        match.language = data.language
         return match
     sealed = cipher.seal(data.full_name, "people.name", own_id)
     person = Person(
