@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-ORDER = ("http_clients", "fanout", "delivery", "replies", "board")
+ORDER = ("http_clients", "fanout", "delivery", "replies", "board", "smpp")
 
 
 def main(names: list[str]) -> int:

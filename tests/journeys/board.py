@@ -8,7 +8,7 @@ from consular.drill.pages import Visitor
 from tests.waiting import eventually
 
 _FIGURE = re.compile(r'id="part-(\w+)"(?:(?!</a>).)*?<b>([\d,]+)</b>', re.DOTALL)
-_REQUEST = re.compile(r'<h3[^>]*><a href="([^"]+)">.*?</article>', re.DOTALL)
+_REQUEST = re.compile(r'<h2[^>]*><a href="([^"]+)">.*?</article>', re.DOTALL)
 
 
 def figures(officer: Visitor, crisis_path: str) -> dict[str, int]:

@@ -43,7 +43,8 @@ def stored(session) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def gateway(session) -> FakeGateway:
-    make_crisis(session)
+    crisis_id = make_crisis(session)
+    session.execute(text("update crises set opened_at = :now where id = :id"), {"now": NOW, "id": crisis_id})
     session.commit()
     return FakeGateway()
 
