@@ -84,7 +84,7 @@ def insert_rows(session: AnySession, people: Select[Any], values: dict[str, Any]
     database.
     """
     compiled = people.compile(dialect=postgresql.dialect(paramstyle="named"), compile_kwargs={"literal_binds": False})  # type: ignore[no-untyped-call]
-    session.execute(text("set local work_mem = '128MB'"))
+    session.execute(text("set local work_mem = '32MB'"))
     session.execute(text("drop table if exists selected, phones"))
     session.execute(text(_SELECTED.format(people=str(compiled))), {**compiled.params, "gateway": values["gateway"]})
     session.execute(text(_PHONES))
