@@ -9,8 +9,8 @@ from consular.providers.smpp.pdus import Address, BindTransceiver, ShortMessage,
 from consular.providers.smpp.wire import Command, Framer, frame_of
 from tests.providers.smpp.strategies import short_messages
 
-smpp34 = pytest.importorskip("smpp34", reason="needs smpp34, another codec to compare with (make dev)")
-smpplib = pytest.importorskip("smpplib", reason="needs smpplib, another codec to compare with (make dev)")
+smpp34 = pytest.importorskip("smpp34", reason="needs smpp34, another codec (not in the lock: pip install smpp34)")
+smpplib = pytest.importorskip("smpplib", reason="needs smpplib, another codec (not in the lock: pip install smpplib)")
 
 MESSAGE = ShortMessage(
     source=Address(5, 0, "Ministry FA"),
