@@ -43,7 +43,7 @@ class Config:
     keys: str = field(repr=False)
     public_url: str = "http://localhost:8000"
     webhook_base_url: str = "http://localhost:8000"
-    actual_gateway: GatewayConfig | None = None
+    twilio_gateway: GatewayConfig | None = None
     exercise_gateway: GatewayConfig | None = None
     mission_name: str = "Consular service"
     mission_phone: str | None = None
@@ -93,7 +93,7 @@ class _Reader:
             "keys": self._keys(),
             "public_url": public_url,
             "webhook_base_url": self._url("WEBHOOK_BASE_URL", public_url or ""),
-            "actual_gateway": self._gateway("actual", "TWILIO", "https://api.twilio.com"),
+            "twilio_gateway": self._gateway("twilio", "TWILIO", "https://api.twilio.com"),
             "exercise_gateway": self._gateway("exercise", "EXERCISE_GATEWAY", None),
             "mission_name": self._text("MISSION_NAME") or "Consular service",
             "mission_phone": self._text("MISSION_PHONE"),
@@ -106,7 +106,7 @@ class _Reader:
             "session_hours": self._number("SESSION_HOURS", 12, least=1),
             "metrics_token": self._secret("METRICS_TOKEN") if self._text("METRICS_TOKEN") else None,
         }
-        self._accounts_differ(config["actual_gateway"], config["exercise_gateway"])
+        self._accounts_differ(config["twilio_gateway"], config["exercise_gateway"])
         if self.problems:
             raise ConfigError("\n".join(self.problems))
         assert set(config) == {f.name for f in fields(Config)}

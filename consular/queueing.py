@@ -13,9 +13,10 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-QUEUES = ("delivery", "exercise", "inbound", "receipts", "social")
+QUEUES = ("twilio", "http", "exercise", "inbound", "receipts", "social")
 _JOBS = {
-    "delivery": ("workers.jobs.delivery.drain", ("actual",)),
+    "twilio": ("workers.jobs.delivery.drain", ("twilio",)),
+    "http": ("workers.jobs.delivery.drain", ("http",)),
     "exercise": ("workers.jobs.delivery.drain", ("exercise",)),
     "inbound": ("workers.jobs.inbound.drain", ()),
     "receipts": ("workers.jobs.receipts.drain", ()),

@@ -10,4 +10,4 @@ honcho=.venv/bin/honcho
 }
 "$honcho" run .venv/bin/consular migrate
 "$honcho" run .venv/bin/consular check-config
-exec "$honcho" start --concurrency worker-delivery=2 "$@"
+exec "$honcho" start --concurrency worker-twilio=2 "$@"

@@ -27,7 +27,7 @@ from consular.services.alerts import AlertDraft
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
-BOTH = frozenset({"actual", "exercise"})
+BOTH = frozenset({"twilio", "exercise"})
 LIBYA = AudienceRule(("LY",))
 DRAFT = AlertDraft(
     category=Category.SECURITY,

@@ -180,7 +180,7 @@ def make_event(
 def issue(session: AnySession, crisis_id: UUID, **event: Any) -> UUID:
     """An event with a message for everybody who stays in Libya; its id. Takes what make_event() takes."""
     row = make_event(session, crisis_id, **event)
-    gateway = "exercise" if row.status is AlertStatus.EXERCISE else "actual"
+    gateway = "exercise" if row.status is AlertStatus.EXERCISE else "twilio"
     row.people = dispatch.fan_out(session, row, EVERYBODY_IN_LIBYA, gateway, utc_now()).people
     session.flush()
     return row.id

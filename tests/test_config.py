@@ -44,4 +44,4 @@ def test_an_exercise_never_shares_the_account_of_the_real_gateway() -> None:
     with pytest.raises(ConfigError, match="are the same"):
         Config.from_env(BASE | gateway("TWILIO", ONE) | gateway("EXERCISE_GATEWAY", ONE))
     both = Config.from_env(BASE | gateway("TWILIO", ONE) | gateway("EXERCISE_GATEWAY", OTHER))
-    assert (both.actual_gateway, both.exercise_gateway) != (None, None)
+    assert (both.twilio_gateway, both.exercise_gateway) != (None, None)

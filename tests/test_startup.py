@@ -17,7 +17,7 @@ TWILIO = "https://api.twilio.com"
 def with_gateway(config: Config, name: str, **changes: Any) -> Config:
     assert config.exercise_gateway is not None
     changed = dataclasses.replace(config.exercise_gateway, name=name, **changes)
-    gateways: dict[str, Any] = {"actual_gateway": None, "exercise_gateway": None, f"{name}_gateway": changed}
+    gateways: dict[str, Any] = {"twilio_gateway": None, "exercise_gateway": None, f"{name}_gateway": changed}
     return dataclasses.replace(config, **gateways)
 
 
@@ -26,8 +26,8 @@ def with_gateway(config: Config, name: str, **changes: Any) -> Config:
     [
         ("exercise", {"base_url": TWILIO}, "The exercise gateway: The exercise gateway must never be Twilio's own"),
         ("exercise", {"base_url": "https://sms.example.org"}, "must be on this machine or in the private network"),
-        ("actual", {"base_url": TWILIO, "account_sid": "AC123"}, "The actual gateway: The account sid must be AC"),
-        ("actual", {"base_url": "http://sms.example.org"}, "must begin with https://"),
+        ("twilio", {"base_url": TWILIO, "account_sid": "AC123"}, "The twilio gateway: The account sid must be AC"),
+        ("twilio", {"base_url": "http://sms.example.org"}, "must begin with https://"),
     ],
     ids=["exercise at Twilio", "exercise in public", "mistyped account", "password in the clear"],
 )

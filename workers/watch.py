@@ -7,12 +7,12 @@ import threading
 import structlog
 
 from consular.clock import utc_now
+from consular.domain.gateways import GATEWAYS_WITH_A_LIST
 from consular.services import gap_filling, operations
 from consular.services.operations import Installation
 from workers import runtime
 
 SECONDS = 5.0
-GATEWAYS_WITH_A_LIST = ("actual", "exercise")
 
 log = structlog.get_logger(__name__)
 

@@ -29,7 +29,7 @@ def drain_here(app: Flask, gateway: str, *, watch: bool) -> int:
         raise InvalidInputError(" ".join(problems))
     settings, adapter = adapters.gateway_config(gateway), adapters.gateway(gateway)
     if settings is None or adapter is None:
-        prefix = "TWILIO" if gateway == "actual" else "EXERCISE_GATEWAY"
+        prefix = "TWILIO" if gateway == "twilio" else "EXERCISE_GATEWAY"
         raise InvalidInputError(
             f"The {gateway} gateway is not configured: set {prefix}_ACCOUNT_SID, _AUTH_TOKEN and _FROM."
         )

@@ -7,10 +7,11 @@ from datetime import timedelta
 import click
 
 from consular.cli.context import application
+from consular.domain.gateways import GATEWAYS_WITH_A_LIST
 
 
 @click.command()
-@click.option("--gateway", type=click.Choice(("actual", "exercise")), default="actual", show_default=True)
+@click.option("--gateway", type=click.Choice(GATEWAYS_WITH_A_LIST), default="twilio", show_default=True)
 @click.option("--hours", type=click.IntRange(1, 24 * 30), default=24, show_default=True, help="How far to look back.")
 def gaps(gateway: str, hours: int) -> None:
     """Read the gateway's list of texts from people and store those that are missing. Safe to repeat."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from consular.cli.context import application
+from consular.domain.gateways import GATEWAYS
 
 if TYPE_CHECKING:
     from config import Config
@@ -40,7 +41,7 @@ def _adapters(config: Config) -> Iterator[Finding]:
     from consular.providers.registry import publisher_makers, twilio_settings
     from consular.services.checks import Finding
 
-    gateways = [given for given in (config.actual_gateway, config.exercise_gateway) if given is not None]
+    gateways = [given for given in (config.twilio_gateway, config.exercise_gateway) if given is not None]
     makers = [maker for is_exercise in (False, True) for maker in publisher_makers(config, is_exercise=is_exercise)]
     checks: list[Callable[[], object]] = [*(partial(twilio_settings, gateway) for gateway in gateways), *makers]
     for make in checks:
@@ -75,7 +76,7 @@ def upgrade_schema(database_url: str) -> None:
 
 
 @click.command()
-@click.option("--gateway", type=click.Choice(("actual", "exercise")), default="actual", show_default=True)
+@click.option("--gateway", type=click.Choice(GATEWAYS), default="twilio", show_default=True)
 @click.option("--watch", is_flag=True, help="Go on until Ctrl-C, and sweep like the clock does.")
 def drain(gateway: str, watch: bool) -> None:
     """Send what is queued, from this process, without Redis or workers. Safe beside running workers."""

@@ -33,7 +33,7 @@ class Adapters:
     _doorway: Doorway | None = None
 
     def gateway(self, name: str) -> SmsGateway | None:
-        """The gateway `name` ("actual", "exercise"); None when it is not configured. Raises ValueError for wrong
+        """The gateway `name` ("twilio", "exercise"); None when it is not configured. Raises ValueError for wrong
         settings."""
         settings = self.gateway_config(name)
         if settings is None:
@@ -44,12 +44,12 @@ class Adapters:
 
     def gateway_config(self, name: str) -> GatewayConfig | None:
         """The settings of the gateway `name`, if any."""
-        return {"actual": self.config.actual_gateway, "exercise": self.config.exercise_gateway}[name]
+        return {"twilio": self.config.twilio_gateway, "exercise": self.config.exercise_gateway}[name]
 
     def problems(self) -> list[str]:
         """What makes a configured gateway unusable, in sentences for the operator."""
         found = []
-        for name in ("actual", "exercise"):
+        for name in ("twilio", "exercise"):
             settings = self.gateway_config(name)
             try:
                 if settings is not None:
@@ -62,7 +62,7 @@ class Adapters:
     def doorway(self) -> Doorway:
         """What webhooks are checked against."""
         if self._doorway is None:
-            configured = [c for c in (self.config.actual_gateway, self.config.exercise_gateway) if c is not None]
+            configured = [c for c in (self.config.twilio_gateway, self.config.exercise_gateway) if c is not None]
             accounts = {settings.account_sid: twilio_settings(settings) for settings in configured}
             self._doorway = Doorway(accounts, self.config.webhook_base_url, self.config.secret_key.encode())
         return self._doorway

@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
 
 from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, MOST_DEATHS
+from consular.domain.gateways import GATEWAYS
 from consular.extensions import db
 
 AnySession = Session | scoped_session[Session]
@@ -52,11 +53,11 @@ update messages m set state = case when late.stopped_at is null then 'expired' e
 from late where m.id = late.id returning m.id, m.event_id, late.state as before, m.state as after
 """)
 
-_END_RECEIPTS = text("""
+_END_RECEIPTS = text(f"""
 update messages set state = 'expired', updated_at = now() where id in (
-    select id from messages where state = 'queued' and gateway in ('actual', 'exercise') and priority = :priority
+    select id from messages where state = 'queued' and gateway in ({", ".join(map(repr, GATEWAYS))}) and priority = :priority
         and event_id is null and expires_at <= now() order by id limit :limit for update skip locked)
-""")
+""")  # noqa: S608 - the inserted part is a constant of consular.domain
 
 _UNKNOWN = text("""
 select m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.sending_at,
@@ -85,14 +86,13 @@ from before where m.id = before.id returning m.id, m.event_id, before.state as b
 """)
 
 _FIRST_QUEUED = """(select 1 from messages where state = 'queued' and gateway = '{0}' and not_before <= now()
-     order by priority desc, not_before, id limit 1) is not null as {1},"""
+     order by priority desc, not_before, id limit 1) is not null as {0},"""
 _FIRST_UNKNOWN = """exists (select 1 from messages where state = 'unknown' and gateway = '{0}' and not_before <= now())
-    as {1}_unknown,"""
-_GATEWAYS = (("actual", "delivery"), ("exercise", "exercise"))
+    as {0}_unknown,"""
 
 _PENDING = text(f"""
 select
-    {" ".join(_FIRST_QUEUED.format(*names) + _FIRST_UNKNOWN.format(*names) for names in _GATEWAYS)}
+    {" ".join(_FIRST_QUEUED.format(name) + _FIRST_UNKNOWN.format(name) for name in GATEWAYS)}
     exists (select 1 from inbound_messages where processed_at is null) as inbound,
     exists (select 1 from receipt_events where processed_at is null) as receipts,
     exists (select 1 from social_posts where state in ('queued', 'sending', 'unknown') and not_before <= now()) as

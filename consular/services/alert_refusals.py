@@ -10,7 +10,7 @@ from consular.domain.cap import AlertStatus
 from consular.domain.rendering import clean_text
 from consular.errors import ConflictError, ConsularError, InvalidInputError, NotAllowedError
 
-GATEWAYS = {AlertStatus.ACTUAL: "actual", AlertStatus.EXERCISE: "exercise"}
+GATEWAYS = {AlertStatus.ACTUAL: "twilio", AlertStatus.EXERCISE: "exercise"}
 
 
 class EditedMeanwhileError(ConflictError):

@@ -25,7 +25,7 @@ from consular.domain.alerts import (
     next_state,
 )
 from consular.domain.audience import AudienceRule, rule_from_dict, rule_to_dict
-from consular.domain.cap import AlertStatus, Category, Certainty, MsgType, ResponseType, Severity, Urgency
+from consular.domain.cap import Category, Certainty, MsgType, ResponseType, Severity, Urgency
 from consular.errors import NotFoundError
 from consular.extensions import cipher
 from consular.locales import LANGUAGES
@@ -50,7 +50,6 @@ from consular.services.alert_refusals import (
 from consular.services.audit import AnySession
 from consular.services.transactions import unit_of_work
 
-_QUEUES = {AlertStatus.ACTUAL: "delivery", AlertStatus.EXERCISE: "exercise"}
 _SENDERS_WOKEN = 2
 
 
@@ -206,7 +205,7 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
         session.flush()
         _decide(session, alert, AlertAction.APPROVE, officer_id, now, detail={"people": event.people})
         event_id, status = event.id, crisis.status
-    wakeups.kick(_QUEUES[status], _SENDERS_WOKEN)
+    wakeups.kick(GATEWAYS[status], _SENDERS_WOKEN)
     wakeups.kick("social")
     return event_id
 

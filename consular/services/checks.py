@@ -88,7 +88,7 @@ def _contents(config: Config, connection: Connection) -> Iterator[Finding]:
     few = f"{officers} officers may sign in, two are needed for an alert: run `consular officer add`."
     yield Finding(officers >= 2, False, enough if officers >= 2 else few)
     made_up = text("select exists (select 1 from registrations where consent_version = 'drill')")
-    if config.actual_gateway is not None and connection.execute(made_up).scalar():
+    if config.twilio_gateway is not None and connection.execute(made_up).scalar():
         yield Finding(
             False, True, "The database holds the made-up people of a drill: real texts would go to strangers' phones."
         )
@@ -122,12 +122,12 @@ def _addresses(config: Config) -> Iterator[Finding]:
 
 
 def _gateways(config: Config) -> Iterator[Finding]:
-    if config.actual_gateway is None:
+    if config.twilio_gateway is None:
         yield Finding(
             False, False, "No real gateway: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM to reach people."
         )
     else:
-        yield Finding(True, False, f"The real gateway sends {config.actual_gateway.rate:g} parts a second.")
+        yield Finding(True, False, f"The real gateway sends {config.twilio_gateway.rate:g} parts a second.")
     if config.exercise_gateway is None:
         yield Finding(False, False, "No practice gateway: exercises cannot be sent. Set EXERCISE_GATEWAY_*.")
     else:

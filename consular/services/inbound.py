@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import structlog
 from sqlalchemy import Row
 
-from consular.domain.cap import AlertStatus
+from consular.domain.gateways import status_of
 from consular.domain.phone_spellings import match_variants
 from consular.domain.replies import CLASSIFIER_VERSION, Classification, ReplyKind, classify
 from consular.extensions import cipher
@@ -33,8 +33,6 @@ MOST_TRIES = 3
 MOST_RECEIPTS_AN_HOUR = 10
 
 Reader = Callable[[str, str | None, str | None], Classification]
-
-_STATUS_OF_GATEWAY = {"actual": AlertStatus.ACTUAL, "exercise": AlertStatus.EXERCISE}
 
 
 def read_reply(text: str, language: str | None, crisis_country: str | None) -> Classification:
@@ -150,7 +148,7 @@ def _match(session: inbound.AnySession, texts: Sequence[HeardText]) -> None:
     for gateway in {text.row.gateway for text in texts}:
         mine = [text for text in texts if text.row.gateway == gateway]
         people = {person.person_id for text in mine for person in text.people}
-        questions = inbound.open_questions(session, list(people), _STATUS_OF_GATEWAY[gateway])
+        questions = inbound.open_questions(session, list(people), status_of(gateway))
         by_person = {question.person_id: question for question in questions}
         for text in mine:
             text.questions = {p.person_id: by_person[p.person_id] for p in text.people if p.person_id in by_person}

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from consular.domain.alarms import Raised, Reading, evaluate
 from consular.queries import operations
+from consular.queueing import QUEUES
 from consular.services.transactions import unit_of_work
 from consular.workforce import alive_workers
 
@@ -24,7 +25,6 @@ log = structlog.get_logger(__name__)
 Beats = Mapping[str, Row[Any]]
 
 CLOCK = "clock"
-_QUEUE_OF_GATEWAY = {"actual": "delivery", "exercise": "exercise"}
 _ALWAYS_STAFFED = ("inbound", "receipts", "social")
 _LEASE_GRACE = timedelta(seconds=15)
 _LATELY = timedelta(hours=1)
@@ -41,13 +41,13 @@ class Installation:
     @classmethod
     def of(cls, config: Config) -> Installation:
         """What the settings name."""
-        given = (config.actual_gateway, config.exercise_gateway)
+        given = (config.twilio_gateway, config.exercise_gateway)
         return cls(frozenset(gateway.name for gateway in given if gateway is not None), config.redis_url)
 
     @property
     def queues(self) -> list[str]:
         """Queues that need a worker."""
-        return [*(_QUEUE_OF_GATEWAY[name] for name in sorted(self.gateways & set(_QUEUE_OF_GATEWAY))), *_ALWAYS_STAFFED]
+        return [*sorted(self.gateways & set(QUEUES)), *_ALWAYS_STAFFED]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ import structlog
 from sqlalchemy import Row
 
 from consular.domain.delivery import MessageState, after_not_found
+from consular.domain.gateways import GATEWAYS
 from consular.domain.ports import GatewayError, RemoteMessage, SmsGateway
 from consular.domain.references import reference_of
 from consular.queries import sweeping
-from consular.queueing import Wakeups
+from consular.queueing import QUEUES, Wakeups
 from consular.services.preparing import address_of
 from consular.services.recording import note_changes
 from consular.services.texts import TextBook
@@ -53,9 +54,9 @@ def wake(wakeups: Wakeups) -> dict[str, bool]:
     """Ask for work on everything that waits in the database, so that lost wake-ups cost seconds; what waits."""
     with unit_of_work():
         waiting = sweeping.pending()
-    for queue in ("delivery", "exercise"):
-        if waiting[queue] or waiting[f"{queue}_unknown"]:
-            wakeups.kick(queue, width=2)
+    for gateway in GATEWAYS:
+        if gateway in QUEUES and (waiting[gateway] or waiting[f"{gateway}_unknown"]):
+            wakeups.kick(gateway, width=2)
     for queue in ("inbound", "receipts", "social"):
         if waiting[queue]:
             wakeups.kick(queue)

@@ -39,4 +39,4 @@ def test_a_list_that_does_not_answer(committing: Flask, config: Config) -> None:
 
 def test_a_gateway_that_is_not_set_up(committing: Flask, config: Config) -> None:
     result = run(config, "http://127.0.0.1:9")
-    assert (result.returncode, result.stderr) == (1, "Error: The actual gateway is not configured.\n")
+    assert (result.returncode, result.stderr) == (1, "Error: The twilio gateway is not configured.\n")

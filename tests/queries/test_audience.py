@@ -119,7 +119,7 @@ def test_sql_selects_whom_the_rule_selects(session, stays, rule: AudienceRule, d
 def test_an_empty_rule_selects_nobody(session, stays) -> None:
     rule = AudienceRule(())
     assert audience.count_people(session, rule, TODAY) == 0
-    assert audience.count_audience(session, rule, TODAY, "actual").people == 0
+    assert audience.count_audience(session, rule, TODAY, "twilio").people == 0
     assert audience.sample_people(session, rule, TODAY) == []
 
 
@@ -153,8 +153,8 @@ def test_phones_are_counted_once_and_the_reasons_for_silence_apart(session) -> N
     add_phone(session, dead, "+2183", unusable=True)
     add_phone(session, renewed, "+2184", unusable=True)
     add_phone(session, renewed, "+2185", age=9)
-    session.add(OptOut(value_index=opted_out, gateway="actual", opted_out_at=NOW))
-    session.add(OptOut(value_index=cipher.index("+2181", "phone"), gateway="actual", opted_out_at=NOW, ended_at=NOW))
+    session.add(OptOut(value_index=opted_out, gateway="twilio", opted_out_at=NOW))
+    session.add(OptOut(value_index=cipher.index("+2181", "phone"), gateway="twilio", opted_out_at=NOW, ended_at=NOW))
     session.add(
         Registration(
             person_id=silent,
@@ -167,7 +167,7 @@ def test_phones_are_counted_once_and_the_reasons_for_silence_apart(session) -> N
         )
     )
     session.flush()
-    count = audience.count_audience(session, AudienceRule(("LY",)), TODAY, "actual")
+    count = audience.count_audience(session, AudienceRule(("LY",)), TODAY, "twilio")
     assert (count.people, count.heads) == (6, 9)
     assert (count.with_phone, count.phones) == (3, 2)
     assert (count.no_phone, count.unusable_phone, count.opted_out) == (1, 1, 1)

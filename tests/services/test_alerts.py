@@ -118,12 +118,12 @@ def test_an_actual_release_needs_the_typed_number(session) -> None:
             world.approve(alert_id, typed_count=typed)
         assert "typed_count" in error.value.fields
     world.approve(alert_id, typed_count=4)
-    assert session.scalars(select(Message.gateway).distinct()).all() == ["actual"]
+    assert session.scalars(select(Message.gateway).distinct()).all() == ["twilio"]
 
 
 @pytest.mark.parametrize(
     ("status", "there", "variable"),
-    [(AlertStatus.ACTUAL, "exercise", "TWILIO_"), (AlertStatus.EXERCISE, "actual", "EXERCISE_GATEWAY_")],
+    [(AlertStatus.ACTUAL, "exercise", "TWILIO_"), (AlertStatus.EXERCISE, "twilio", "EXERCISE_GATEWAY_")],
 )
 def test_without_its_gateway_nothing_is_submitted_or_released(session, status, there, variable) -> None:
     world = AlertWorld(session, status)

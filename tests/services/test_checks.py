@@ -17,7 +17,7 @@ from consular.services.checks import Finding, check
 from consular.services.keys import note_keys
 from tests.factories import make_people
 
-REAL = GatewayConfig("actual", "https://api.twilio.com", "AC" + "a" * 32, "token", "+15550001111", 1.0, 1)
+REAL = GatewayConfig("twilio", "https://api.twilio.com", "AC" + "a" * 32, "token", "+15550001111", 1.0, 1)
 
 
 @pytest.fixture
@@ -52,5 +52,5 @@ def test_made_up_people_and_a_real_gateway_do_not_go_together(migrated: Flask, c
     db.session.execute(text("update registrations set consent_version = 'drill'"))
     db.session.commit()
     assert fatal(config) == []
-    real = dataclasses.replace(config, actual_gateway=REAL)
+    real = dataclasses.replace(config, twilio_gateway=REAL)
     assert any("made-up people" in sentence for sentence in fatal(real))

@@ -93,15 +93,15 @@ def test_a_row_sent_before_is_not_sent_again(session):
 
 def test_only_the_messages_of_its_own_gateway_are_sent(session):
     alert_everybody(session, 3)
-    actual = FakeGateway("actual")
+    actual = FakeGateway("twilio")
     assert send(actual) == 0
     assert actual.submitted == []
 
 
 def test_an_exercise_queued_for_a_real_gateway_is_never_sent(session):
     alert_everybody(session, 2)
-    set_messages(session, "gateway = 'actual'")
-    actual = FakeGateway("actual")
+    set_messages(session, "gateway = 'twilio'")
+    actual = FakeGateway("twilio")
     with pytest.raises(WrongGatewayError):
         send(actual)
     assert actual.submitted == []
@@ -640,9 +640,9 @@ def test_an_answer_never_moves_a_message_back(session):
     assert MessageState.DELIVERED in {MessageState(state) for state in states(session)}
 
 
-def test_actual_alerts_go_through_the_actual_gateway(session):
+def test_actual_alerts_go_through_the_twilio_gateway(session):
     alert_everybody(session, 2, status=AlertStatus.ACTUAL)
-    gateway = FakeGateway("actual")
+    gateway = FakeGateway("twilio")
     assert send(gateway) == 2
     assert all("EXERCISE" not in request.body for request in gateway.taken)
 

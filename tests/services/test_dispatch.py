@@ -129,7 +129,7 @@ def test_a_second_alert_keeps_what_people_said_and_waits_again_for_the_unreached
 
 @pytest.mark.parametrize(
     ("status", "gateway"),
-    [(AlertStatus.EXERCISE, "actual"), (AlertStatus.ACTUAL, "exercise")],
+    [(AlertStatus.EXERCISE, "twilio"), (AlertStatus.ACTUAL, "exercise")],
     ids=["to real", "to practice"],
 )
 def test_an_alert_never_goes_to_the_other_kind_of_gateway(session, status, gateway):

@@ -102,10 +102,10 @@ def test_nothing_is_asked_without_an_open_crisis_of_its_kind(session):
     make_crisis(session, AlertStatus.ACTUAL)
     session.commit()
     assert gap_filling.watch(gateway, NOW) is None
-    assert gap_filling.watch(FakeGateway("actual"), NOW) == 0
+    assert gap_filling.watch(FakeGateway("twilio"), NOW) == 0
     session.execute(text("update crises set closed_at = now()"))
     session.commit()
-    assert gap_filling.watch(FakeGateway("actual"), later(5)) is None
+    assert gap_filling.watch(FakeGateway("twilio"), later(5)) is None
     assert gateway.list_calls == 0
 
 

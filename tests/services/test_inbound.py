@@ -70,7 +70,7 @@ def test_a_text_is_kept_exactly_and_sealed(session, body):
 def test_the_same_text_again_is_one_row(session):
     assert hear("safe", sid="SM1") is True
     assert hear("safe", sid="SM1") is False
-    assert hear("safe", sid="SM1", gateway="actual") is True
+    assert hear("safe", sid="SM1", gateway="twilio") is True
     assert len(rows(session, "select 1 from inbound_messages")) == 2
 
 
@@ -195,7 +195,7 @@ def test_an_exercise_answer_never_counts_for_a_real_crisis(session):
     hear("1", gateway="exercise")
     work()
     assert stated(session) == [(None, None)]
-    hear("2", gateway="actual", minutes=2)
+    hear("2", gateway="twilio", minutes=2)
     work()
     assert stated(session) == [("NEEDS_HELP", None)]
 
@@ -267,12 +267,12 @@ def test_whoever_stopped_can_still_call_for_help(session):
 
 def test_a_wrong_person_freezes_the_phone_and_tells_an_officer(session):
     alert_everybody(session, [phone(1), phone(2)], status=AlertStatus.ACTUAL)
-    hear("wrong number", gateway="actual")
+    hear("wrong number", gateway="twilio")
     work()
     assert requests(session) == ["wrong_person"]
     frozen = rows(session, "select value_index, unusable_reason from contact_points where unusable_since is not null")
     assert frozen == [(cipher.index(phone(1), "phone"), "wrong_person")]
-    hear("2", minutes=5, gateway="actual")
+    hear("2", minutes=5, gateway="twilio")
     work()
     assert stated(session) == [(None, None)] * 2, "a stranger's text says nothing of the person on record"
     assert requests(session) == ["needs_help", "wrong_person"]
@@ -289,7 +289,7 @@ def test_an_exercise_neither_silences_nor_freezes_a_real_phone(session):
     assert states(session, event_id) == {"queued": 1}
 
 
-@pytest.mark.parametrize(("gateway", "waiting"), [("exercise", (1, 0)), ("actual", (0, 1))])
+@pytest.mark.parametrize(("gateway", "waiting"), [("exercise", (1, 0)), ("twilio", (0, 1))])
 def test_an_unknown_sender_is_shown_in_crises_of_its_own_kind_only(session, gateway, waiting):
     crises = [make_crisis(session, status) for status in (AlertStatus.EXERCISE, AlertStatus.ACTUAL)]
     hear("is anybody there", sender=phone(9), gateway=gateway)
@@ -301,9 +301,9 @@ def test_an_unknown_sender_is_shown_in_crises_of_its_own_kind_only(session, gate
 
 def test_a_text_from_before_the_phone_changed_hands_still_counts(session):
     alert_everybody(session, 1, status=AlertStatus.ACTUAL)
-    hear("wrong number", minutes=10, gateway="actual")
+    hear("wrong number", minutes=10, gateway="twilio")
     work()
-    hear("2", minutes=5, gateway="actual")
+    hear("2", minutes=5, gateway="twilio")
     work()
     assert stated(session) == [("NEEDS_HELP", None)]
 

@@ -254,13 +254,13 @@ def test_every_alarm_can_be_raised(calm):
 def test_figures_of_two_gateways_are_kept_apart(calm):
     make_crisis(calm)
     do(
-        """update messages set state = 'unknown', gateway = 'actual', sending_at = :at
+        """update messages set state = 'unknown', gateway = 'twilio', sending_at = :at
         where id = (select min(id) from messages)""",
         at=ago(9),
     )
     do("update messages set state = 'held' where gateway = 'exercise'")
     state = look(NO_REDIS, NOW).state
     assert {(one.gateway, one.unknown.number, one.held.number) for one in state.lines} == {
-        ("actual", 1, 0),
+        ("twilio", 1, 0),
         ("exercise", 0, 2),
     }

@@ -187,7 +187,7 @@ def test_a_delivery_after_a_failure_clears_its_reason(session):
         ("mine", "delivered", "exercise", "applied"),
         ("mine", "queued", "exercise", "stale"),
         ("mine", "teleported", "exercise", "unknown_status"),
-        ("mine", "delivered", "actual", "unmatched"),
+        ("mine", "delivered", "twilio", "unmatched"),
         ("other", "delivered", "exercise", "unmatched"),
         ("huge", "delivered", "exercise", "unmatched"),
         (None, "delivered", "exercise", "unmatched"),

@@ -246,9 +246,9 @@ def test_waking_asks_only_for_what_waits(session):
         ("state = 'unknown', not_before = now()", ["exercise"]),
         ("state = 'queued', not_before = now() + interval '1 minute'", []),
         ("state = 'accepted'", []),
-        ("state = 'queued', gateway = 'actual'", ["delivery"]),
+        ("state = 'queued', gateway = 'twilio'", ["twilio"]),
     ],
-    ids=["unknown", "later", "done", "actual"],
+    ids=["unknown", "later", "done", "twilio"],
 )
 def test_what_wakes_a_sender(session, assignments, woken):
     alert_everybody(session, 1)

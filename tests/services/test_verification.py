@@ -97,8 +97,8 @@ BREACHES: dict[str, tuple[str, ...]] = {
         where kind = 'OPT_OUT'""",
     ),
     "no_sent_to_an_unusable_phone": (f"update contact_points set unusable_since = now() - {FAR_OFF}",),
-    "no_exercise_on_another_gateway": (f"update messages set gateway = 'actual' where id = {ONE_MESSAGE}",),
-    "no_receipt_on_another_gateway": ("update messages set gateway = 'actual' where kind = 'acknowledgement'",),
+    "no_exercise_on_another_gateway": (f"update messages set gateway = 'twilio' where id = {ONE_MESSAGE}",),
+    "no_receipt_on_another_gateway": ("update messages set gateway = 'twilio' where kind = 'acknowledgement'",),
 }
 
 

@@ -197,7 +197,7 @@ def test_workers_killed_in_the_middle_lose_and_double_nothing(
     assert_each_once(gateway)
 
 
-@pytest.mark.parametrize("arguments", [[], ["nothing"], ["delivery", "exercise"]], ids=["none", "unknown", "two"])
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["twilio", "exercise"]], ids=["none", "unknown", "two"])
 def test_a_worker_says_which_queues_there_are(arguments):
     command = [sys.executable, "-m", "workers.worker", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

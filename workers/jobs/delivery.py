@@ -17,5 +17,5 @@ def drain(gateway: str) -> int:
     if not runtime.stopping.is_set():
         sweeping.reconcile(adapter, book)
     if sent:
-        wakeups.kick("exercise" if gateway == "exercise" else "delivery")
+        wakeups.kick(gateway)
     return sent

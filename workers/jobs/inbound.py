@@ -1,6 +1,7 @@
 """Read the texts that wait, and have their receipts sent."""
 
-from consular.queueing import wakeups
+from consular.domain.gateways import GATEWAYS
+from consular.queueing import QUEUES, wakeups
 from consular.services import inbound
 from workers import runtime
 
@@ -10,6 +11,6 @@ def drain() -> int:
     done = 0
     while not runtime.stopping.is_set() and (count := inbound.process()):
         done += count
-        for queue in ("delivery", "exercise"):
-            wakeups.kick(queue)
+        for gateway in set(GATEWAYS) & set(QUEUES):
+            wakeups.kick(gateway)
     return done

@@ -74,7 +74,7 @@ def public_url() -> str:
 def configured_gateways() -> frozenset[str]:
     """Names of the gateways that are set up."""
     config: Config = current_app.config["CONSULAR"]
-    return frozenset(g.name for g in (config.actual_gateway, config.exercise_gateway) if g is not None)
+    return frozenset(g.name for g in (config.twilio_gateway, config.exercise_gateway) if g is not None)
 
 
 def outlets() -> Outlets:
@@ -87,5 +87,5 @@ def sender_facts(status: AlertStatus) -> SenderFacts:
     """The sender that alerts of this status leave by."""
     config: Config = current_app.config["CONSULAR"]
     is_actual = status is AlertStatus.ACTUAL
-    gateway: GatewayConfig | None = config.actual_gateway if is_actual else config.exercise_gateway
+    gateway: GatewayConfig | None = config.twilio_gateway if is_actual else config.exercise_gateway
     return SenderFacts(gateway.rate if gateway else None, gateway.sender if gateway else "", config.public_url)

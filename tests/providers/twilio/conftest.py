@@ -42,7 +42,7 @@ def created() -> bytes:
 def settings() -> Callable[..., TwilioSettings]:
     def make(base_url: str, **changes: Any) -> TwilioSettings:
         values: dict[str, Any] = {
-            "name": "actual",
+            "name": "twilio",
             "base_url": base_url,
             "account_sid": ACCOUNT,
             "auth_token": "secret-token",

@@ -103,7 +103,7 @@ def test_an_actual_release_asks_for_the_number(app, session, world_actual) -> No
     assert wrong.status_code == 422
     assert 'href="#typed_count"' in wrong.text
     assert approver.release(alert_id, typed_count=" 4 ").status_code == 303
-    assert session.scalars(select(Message.gateway).distinct()).all() == ["actual"]
+    assert session.scalars(select(Message.gateway).distinct()).all() == ["twilio"]
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def world_actual(app, session, config, monkeypatch) -> AlertWorld:
     """A mission with a real gateway as well."""
     import dataclasses
 
-    both = dataclasses.replace(config, actual_gateway=dataclasses.replace(config.exercise_gateway, name="actual"))
+    both = dataclasses.replace(config, twilio_gateway=dataclasses.replace(config.exercise_gateway, name="twilio"))
     monkeypatch.setitem(app.config, "CONSULAR", both)
     return AlertWorld(session, AlertStatus.ACTUAL)
 
