@@ -7,8 +7,8 @@ import time
 import pytest
 from redis import Redis
 
-from consular.embedded import EmbeddedServers
 from consular.domain.gateways import GATEWAYS
+from consular.embedded import EmbeddedServers
 from consular.queueing import QUEUES, Wakeups, connect, open_queue
 
 

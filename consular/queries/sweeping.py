@@ -55,7 +55,8 @@ from late where m.id = late.id returning m.id, m.event_id, late.state as before,
 
 _END_RECEIPTS = text(f"""
 update messages set state = 'expired', updated_at = now() where id in (
-    select id from messages where state = 'queued' and gateway in ({", ".join(map(repr, GATEWAYS))}) and priority = :priority
+    select id from messages where state = 'queued' and gateway in ({", ".join(map(repr, GATEWAYS))})
+        and priority = :priority
         and event_id is null and expires_at <= now() order by id limit :limit for update skip locked)
 """)  # noqa: S608 - the inserted part is a constant of consular.domain
 
