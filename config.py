@@ -34,6 +34,55 @@ class GatewayConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpGatewayConfig:
+    """One operator's HTTP interface (docs/http-gateways.md). profile: a ready one's name, or the path of a file.
+
+    secrets: by the name that the profile writes {secret.<name>}. rate: parts per second. key_version: counted up to
+    make the keys in our webhooks' addresses new.
+    """
+
+    profile: str
+    url: str = field(repr=False)
+    sender: str
+    secrets: Mapping[str, str] = field(repr=False)
+    rate: float
+    concurrency: int
+    ca_file: str = ""
+    key_version: int = 1
+    name: str = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class SmppGatewayConfig:
+    """One operator's SMSC. rate: parts per second. window: texts unanswered at once, as agreed with the operator."""
+
+    host: str
+    port: int
+    system_id: str
+    password: str = field(repr=False)
+    sender: str
+    rate: float
+    window: int
+    system_type: str = ""
+    service_type: str = ""
+    address_range: str = ""
+    sender_ton: int | None = None
+    sender_npi: int | None = None
+    home_code: str = ""
+    default_is_latin_1: bool = False
+    is_protected_line: bool = False
+    name: str = "smpp"
+
+    @property
+    def concurrency(self) -> int:
+        """Texts in flight: the window."""
+        return self.window
+
+
+AnyGatewayConfig = GatewayConfig | HttpGatewayConfig | SmppGatewayConfig
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Every setting of every process; its repr hides secrets."""
 
@@ -44,6 +93,8 @@ class Config:
     public_url: str = "http://localhost:8000"
     webhook_base_url: str = "http://localhost:8000"
     twilio_gateway: GatewayConfig | None = None
+    http_gateway: HttpGatewayConfig | None = None
+    smpp_gateway: SmppGatewayConfig | None = None
     exercise_gateway: GatewayConfig | None = None
     mission_name: str = "Consular service"
     mission_phone: str | None = None
@@ -65,6 +116,12 @@ class Config:
     session_idle_minutes: int = 60
     session_hours: int = 12
     metrics_token: str | None = field(default=None, repr=False)
+
+    @property
+    def gateways(self) -> dict[str, AnyGatewayConfig]:
+        """The gateways that are configured, by name (consular.domain.gateways)."""
+        given = (self.twilio_gateway, self.smpp_gateway, self.http_gateway, self.exercise_gateway)
+        return {gateway.name: gateway for gateway in given if gateway is not None}
 
     @property
     def is_https(self) -> bool:
@@ -94,6 +151,8 @@ class _Reader:
             "public_url": public_url,
             "webhook_base_url": self._url("WEBHOOK_BASE_URL", public_url or ""),
             "twilio_gateway": self._gateway("twilio", "TWILIO", "https://api.twilio.com"),
+            "http_gateway": self._http_gateway(),
+            "smpp_gateway": self._smpp_gateway(),
             "exercise_gateway": self._gateway("exercise", "EXERCISE_GATEWAY", None),
             "mission_name": self._text("MISSION_NAME") or "Consular service",
             "mission_phone": self._text("MISSION_PHONE"),
@@ -224,3 +283,53 @@ class _Reader:
             rate=self._rate(f"{prefix}_RATE", 1.0),
             concurrency=self._number(f"{prefix}_CONCURRENCY", 50, least=1),
         )
+
+    def _http_gateway(self) -> HttpGatewayConfig | None:
+        prefix = "HTTP_GATEWAY_"
+        if not any(name.startswith(prefix) and value.strip() for name, value in self.environ.items()):
+            return None
+        secrets = {
+            name.removeprefix(f"{prefix}SECRET_").lower(): value.strip()
+            for name, value in self.environ.items()
+            if name.startswith(f"{prefix}SECRET_") and value.strip()
+        }
+        return HttpGatewayConfig(
+            profile=self._required("HTTP_GATEWAY_PROFILE", "kannel, kannel-get, or the path of a profile of your own"),
+            url=self._text("HTTP_GATEWAY_URL") or "",
+            sender=self._text("HTTP_GATEWAY_FROM") or "",
+            secrets=secrets,
+            rate=self._rate("HTTP_GATEWAY_RATE", 1.0),
+            concurrency=self._number("HTTP_GATEWAY_CONCURRENCY", 20, least=1),
+            ca_file=self._text("HTTP_GATEWAY_CA_FILE") or "",
+            key_version=self._number("HTTP_GATEWAY_KEY_VERSION", 1, least=1),
+        )
+
+    def _smpp_gateway(self) -> SmppGatewayConfig | None:
+        if not any(name.startswith("SMPP_") and value.strip() for name, value in self.environ.items()):
+            return None
+        return SmppGatewayConfig(
+            host=self._required("SMPP_HOST", "the host of the operator's SMSC"),
+            port=self._number("SMPP_PORT", 2775, least=1),
+            system_id=self._required("SMPP_SYSTEM_ID", "the operator gives it"),
+            password=self._required("SMPP_PASSWORD", "the operator gives it"),
+            sender=self._required("SMPP_FROM", "the number or short code that the operator gave you"),
+            rate=self._rate("SMPP_RATE", 1.0),
+            window=self._number("SMPP_WINDOW", 10, least=1),
+            system_type=self._text("SMPP_SYSTEM_TYPE") or "",
+            service_type=self._text("SMPP_SERVICE_TYPE") or "",
+            address_range=self._text("SMPP_ADDRESS_RANGE") or "",
+            sender_ton=self._maybe_number("SMPP_SENDER_TON"),
+            sender_npi=self._maybe_number("SMPP_SENDER_NPI"),
+            home_code=self._text("SMPP_HOME_CODE") or "",
+            default_is_latin_1=self._is_set("SMPP_DEFAULT_LATIN_1"),
+            is_protected_line=self._is_set("SMPP_PROTECTED_LINE"),
+        )
+
+    def _maybe_number(self, name: str) -> int | None:
+        return self._number(name, 0) if self._text(name) else None
+
+    def _is_set(self, name: str) -> bool:
+        value = (self._text(name) or "no").lower()
+        if value not in ("yes", "no"):
+            self.problems.append(f"{name} must be yes or no")
+        return value == "yes"

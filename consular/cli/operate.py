@@ -38,12 +38,14 @@ def check_config() -> None:
 
 def _adapters(config: Config) -> Iterator[Finding]:
     """The settings that only the adapters can judge: hosts, account sids, tokens."""
-    from consular.providers.registry import publisher_makers, twilio_settings
+    from consular.providers.registry import check_settings, publisher_makers
     from consular.services.checks import Finding
 
-    gateways = [given for given in (config.twilio_gateway, config.exercise_gateway) if given is not None]
     makers = [maker for is_exercise in (False, True) for maker in publisher_makers(config, is_exercise=is_exercise)]
-    checks: list[Callable[[], object]] = [*(partial(twilio_settings, gateway) for gateway in gateways), *makers]
+    checks: list[Callable[[], object]] = [
+        *(partial(check_settings, gateway) for gateway in config.gateways.values()),
+        *makers,
+    ]
     for make in checks:
         try:
             make()

@@ -54,4 +54,4 @@ def _log(path: Path) -> list[dict[str, Any]]:
 
 
 def _rates(config: Config) -> dict[str, float]:
-    return {given.name: given.rate for given in (config.twilio_gateway, config.exercise_gateway) if given is not None}
+    return {name: gateway.rate for name, gateway in config.gateways.items()}

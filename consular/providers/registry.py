@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
 
+from config import AnyGatewayConfig, GatewayConfig, HttpGatewayConfig, SmppGatewayConfig
 from consular.domain.ports import Publisher, SmsGateway
+from consular.providers.http_gateway.gateway import HttpGateway
+from consular.providers.http_gateway.keys import receipt_url
+from consular.providers.http_gateway.profile_files import open_profile
+from consular.providers.http_gateway.settings import HttpSettings
+from consular.providers.smpp.settings import SmppSettings
 from consular.providers.twilio.doorway import Doorway
 from consular.providers.twilio.gateway import TwilioGateway
 from consular.providers.twilio.settings import TwilioSettings
 from consular.providers.twilio.signatures import callback_key
 
 if TYPE_CHECKING:
-    from config import Config, GatewayConfig
+    from config import Config
 
 log = structlog.get_logger(__name__)
 
@@ -33,27 +39,27 @@ class Adapters:
     _doorway: Doorway | None = None
 
     def gateway(self, name: str) -> SmsGateway | None:
-        """The gateway `name` ("twilio", "exercise"); None when it is not configured. Raises ValueError for wrong
-        settings."""
+        """The gateway `name`; None when it is not configured. Raises ValueError for wrong settings.
+
+        Never the SMPP one: only the process that owns the bind opens it (workers/smpp.py).
+        """
         settings = self.gateway_config(name)
-        if settings is None:
+        if settings is None or isinstance(settings, SmppGatewayConfig):
             return None
         if name not in self._gateways:
             self._gateways[name] = open_gateway(settings, self.config)
         return self._gateways[name]
 
-    def gateway_config(self, name: str) -> GatewayConfig | None:
+    def gateway_config(self, name: str) -> AnyGatewayConfig | None:
         """The settings of the gateway `name`, if any."""
-        return {"twilio": self.config.twilio_gateway, "exercise": self.config.exercise_gateway}[name]
+        return self.config.gateways.get(name)
 
     def problems(self) -> list[str]:
         """What makes a configured gateway unusable, in sentences for the operator."""
         found = []
-        for name in ("twilio", "exercise"):
-            settings = self.gateway_config(name)
+        for name, settings in self.config.gateways.items():
             try:
-                if settings is not None:
-                    twilio_settings(settings)
+                check_settings(settings)
             except ValueError as error:
                 found.append(f"The {name} gateway: {error}")
         return found
@@ -92,10 +98,43 @@ def twilio_settings(settings: GatewayConfig) -> TwilioSettings:
     )
 
 
-def open_gateway(settings: GatewayConfig, config: Config) -> SmsGateway:
+def http_settings(settings: HttpGatewayConfig) -> HttpSettings:
+    """Checked settings of the HTTP gateway. Raises ValueError in words for the operator."""
+    return HttpSettings(
+        name=settings.name,
+        profile=open_profile(settings.profile),
+        url=settings.url,
+        secrets=settings.secrets,
+        sender=settings.sender,
+        concurrency=settings.concurrency,
+        ca_file=settings.ca_file,
+        key_version=settings.key_version,
+    )
+
+
+def smpp_settings(settings: SmppGatewayConfig) -> SmppSettings:
+    """Checked settings of the SMPP gateway. Raises ValueError in words for the operator."""
+    values = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name != "rate"}
+    return SmppSettings(**values)
+
+
+def check_settings(settings: AnyGatewayConfig) -> None:
+    """Raises ValueError, in words for the operator, for settings that the adapter cannot use."""
+    if isinstance(settings, HttpGatewayConfig):
+        http_settings(settings)
+    elif isinstance(settings, SmppGatewayConfig):
+        smpp_settings(settings)
+    else:
+        twilio_settings(settings)
+
+
+def open_gateway(settings: GatewayConfig | HttpGatewayConfig, config: Config) -> SmsGateway:
     """A gateway whose receipts come back to our webhook with a key that only we can make."""
     secret = config.secret_key.encode()
     base = config.webhook_base_url
+    if isinstance(settings, HttpGatewayConfig):
+        checked = http_settings(settings)
+        return HttpGateway(checked, partial(receipt_url, base, secret, checked))
 
     def callback_url(attempt_id: UUID) -> str:
         return f"{base}/webhooks/twilio/status/{attempt_id}?k={callback_key(secret, attempt_id)}"

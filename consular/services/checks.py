@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from consular.domain.gateways import EXERCISE
 from consular.queueing import connect
 from consular.security.fields import FieldCipher, KeyUnavailableError
 from consular.services.keys import keys_problem
@@ -88,7 +89,7 @@ def _contents(config: Config, connection: Connection) -> Iterator[Finding]:
     few = f"{officers} officers may sign in, two are needed for an alert: run `consular officer add`."
     yield Finding(officers >= 2, False, enough if officers >= 2 else few)
     made_up = text("select exists (select 1 from registrations where consent_version = 'drill')")
-    if config.twilio_gateway is not None and connection.execute(made_up).scalar():
+    if set(config.gateways) - {EXERCISE} and connection.execute(made_up).scalar():
         yield Finding(
             False, True, "The database holds the made-up people of a drill: real texts would go to strangers' phones."
         )
@@ -122,12 +123,11 @@ def _addresses(config: Config) -> Iterator[Finding]:
 
 
 def _gateways(config: Config) -> Iterator[Finding]:
-    if config.twilio_gateway is None:
-        yield Finding(
-            False, False, "No real gateway: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM to reach people."
-        )
-    else:
-        yield Finding(True, False, f"The real gateway sends {config.twilio_gateway.rate:g} parts a second.")
+    actual = {name: gateway for name, gateway in config.gateways.items() if name != EXERCISE}
+    if not actual:
+        yield Finding(False, False, "No real gateway: set TWILIO_*, SMPP_* or HTTP_GATEWAY_* to reach people.")
+    for name, gateway in actual.items():
+        yield Finding(True, False, f"The {name} gateway sends {gateway.rate:g} parts a second.")
     if config.exercise_gateway is None:
         yield Finding(False, False, "No practice gateway: exercises cannot be sent. Set EXERCISE_GATEWAY_*.")
     else:

@@ -41,8 +41,7 @@ class Installation:
     @classmethod
     def of(cls, config: Config) -> Installation:
         """What the settings name."""
-        given = (config.twilio_gateway, config.exercise_gateway)
-        return cls(frozenset(gateway.name for gateway in given if gateway is not None), config.redis_url)
+        return cls(frozenset(config.gateways), config.redis_url)
 
     @property
     def queues(self) -> list[str]:

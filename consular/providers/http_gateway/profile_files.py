@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, TypeVar
 
 from consular.domain.delivery import MessageState
@@ -27,6 +28,18 @@ T = TypeVar("T")
 def ready_profile(name: str) -> HttpProfile:
     """The profile that comes with Consular: one of READY. Raises ProfileError."""
     return read_profile(_ready_text(name))
+
+
+def open_profile(name_or_path: str) -> HttpProfile:
+    """A ready profile by its name, or the one in a file. Raises ProfileError."""
+    if name_or_path in READY:
+        return ready_profile(name_or_path)
+    try:
+        return read_profile(Path(name_or_path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise ProfileError(
+            f"The profile cannot be read: give one of {', '.join(READY)}, or the path of a file."
+        ) from None
 
 
 def read_profile(toml: str) -> HttpProfile:

@@ -74,7 +74,7 @@ def public_url() -> str:
 def configured_gateways() -> frozenset[str]:
     """Names of the gateways that are set up."""
     config: Config = current_app.config["CONSULAR"]
-    return frozenset(g.name for g in (config.twilio_gateway, config.exercise_gateway) if g is not None)
+    return frozenset(config.gateways)
 
 
 def outlets() -> Outlets:
