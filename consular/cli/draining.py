@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from consular.errors import InvalidInputError
+from consular.providers.receipt_words import read_reason, read_status
 from consular.providers.registry import Adapters
-from consular.providers.twilio.codes import failure_reason, map_status
 from consular.services import delivery, inbound, receipts, social, sweeping
 from consular.services.texts import TextBook
 
@@ -42,7 +42,7 @@ def drain_here(app: Flask, gateway: str, *, watch: bool) -> int:
     while not stop.is_set():
         sweeping.sweep()
         sweeping.reconcile(adapter, book)
-        while receipts.process(map_status, failure_reason) or inbound.process():
+        while receipts.process(read_status, read_reason) or inbound.process():
             pass
         social.drain(adapters.publishers, _SECONDS, stop.is_set)
         sent = delivery.drain(adapter, book, pace, f"drain-{os.getpid()}", _SECONDS, stop.is_set)
