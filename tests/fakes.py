@@ -9,7 +9,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from consular.domain.ports import GatewayError, RefusalScope, RemoteMessage, SendOutcome, SmsRequest, SmsResult
+from consular.domain.ports import (
+    GatewayError,
+    NoListError,
+    RefusalScope,
+    RemoteMessage,
+    SendOutcome,
+    SmsRequest,
+    SmsResult,
+)
 
 Answer = Callable[[SmsRequest], SmsResult]
 LEASE_NEEDED_SECONDS = 1.0
@@ -47,8 +55,8 @@ class FakeGateway:
     """answer: what the next requests get. Accepted texts, and those taken without an answer, are in `taken` and in
     the list.
 
-    list_error: find() and list_inbound() raise. hold: requests stay in flight
-    until it is False.
+    list_error: find() and list_inbound() raise. has_list: False raises NoListError, as SMPP does. hold: requests
+    stay in flight until it is False.
     """
 
     def __init__(self, name: str = "exercise", concurrency: int = 100, answer: Answer = accepted) -> None:
@@ -61,6 +69,7 @@ class FakeGateway:
         self.list: list[RemoteMessage] = []
         self.inbound: list[RemoteMessage] = []
         self.list_error = False
+        self.has_list = True
         self.list_calls = 0
         self.hold = False
         self.before_poll: Callable[[], None] = lambda: None
@@ -121,6 +130,8 @@ class FakeGateway:
 
     def _count_list_call(self) -> None:
         self.list_calls += 1
+        if not self.has_list:
+            raise NoListError("This gateway has no list.")
         if self.list_error:
             raise GatewayError("The gateway's list gave no answer.")
 

@@ -77,6 +77,9 @@ No two states that a receipt can report share a rank, so that the order of recei
 ACKNOWLEDGEMENT_PRIORITY = 4
 """Receipts for replies come after every alert."""
 
+ACKNOWLEDGEMENT_VALIDITY = timedelta(hours=1)
+"""A receipt for a reply that comes later than this confuses more than it helps."""
+
 ALERT_PRIORITIES = {MessageClass.LIFE_SAFETY: 9, MessageClass.NORMAL: 5, MessageClass.SENSITIVE: 5}
 
 MOST_DEATHS = 3
@@ -90,6 +93,9 @@ MOST_UNKNOWNS = 3
 
 FIRST_CALLBACK_GRACE = timedelta(seconds=60)
 """Two empty list answers must be this far apart before a text counts as not found."""
+
+SILENCE_BEFORE_RESEND = timedelta(minutes=3)
+"""Where no list can be asked, so long must no receipt have come before a text counts as probably lost."""
 
 VALIDITY_MARGIN = timedelta(minutes=5)
 """After validity plus this, a text without trace can no longer arrive."""
@@ -139,7 +145,7 @@ def after_send(result: SmsResult, tries: int, jitter: float) -> AfterSend:
 
 
 def after_not_found(
-    message_class: MessageClass,
+    message_class: MessageClass | None,
     now: datetime,
     sending_at: datetime,
     not_found_at: datetime | None,
@@ -151,12 +157,37 @@ def after_not_found(
     not_found_at: the first such answer. unknowns: how many attempts at this text ended so. life_safety: sent again
     after two empty answers FIRST_CALLBACK_GRACE apart (declared as a
     possible duplicate). normal: only when its validity is over, so that it cannot arrive twice. sensitive: an officer
-    decides.
+    decides. None, the receipt of a reply: not worth a second try.
     """
     if not_found_at is None or now - not_found_at < FIRST_CALLBACK_GRACE:
         return None
+    if message_class is None:
+        return MessageState.FAILED
     if message_class is MessageClass.SENSITIVE or unknowns >= MOST_UNKNOWNS:
         return MessageState.HELD
     if message_class is MessageClass.LIFE_SAFETY:
         return MessageState.QUEUED
     return MessageState.QUEUED if now > sending_at + validity + VALIDITY_MARGIN else None
+
+
+def silence_ends_at(
+    message_class: MessageClass | None, sending_at: datetime, validity: timedelta, *, is_over: bool = False
+) -> datetime:
+    """Until when an `unknown` text waits for a receipt at a gateway that has no list.
+
+    Silence proves nothing. Only what is to be sent again for lives' sake, or shown to an officer, is decided on soon;
+    the rest (normal ones; message_class None: the receipt of a reply; is_over: the alert ended) when it can no longer
+    arrive.
+    """
+    is_urgent = message_class in (MessageClass.LIFE_SAFETY, MessageClass.SENSITIVE) and not is_over
+    return sending_at + (SILENCE_BEFORE_RESEND if is_urgent else validity + VALIDITY_MARGIN)
+
+
+def after_silence(message_class: MessageClass | None, *, is_over: bool = False, unknowns: int = 1) -> MessageState:
+    """What becomes of an `unknown` text when silence_ends_at() has come without a receipt. QUEUED is declared as a
+    possible duplicate. What is not to be sent again has failed as far as anybody knows."""
+    if message_class is None or is_over:
+        return MessageState.FAILED
+    if message_class is MessageClass.SENSITIVE or unknowns >= MOST_UNKNOWNS:
+        return MessageState.HELD
+    return MessageState.QUEUED

@@ -89,7 +89,8 @@ class SmsGateway(Protocol):
     """A gateway that keeps many requests in flight from one thread.
 
     submit() never blocks on the network and never raises for a failed request: every submitted request comes back from
-    poll() exactly once. find() and list_inbound() block, at most `timeout_seconds`, and raise GatewayError.
+    poll() exactly once. find() and list_inbound() block, at most `timeout_seconds`, and raise GatewayError; always
+    NoListError where there is no list.
     """
 
     name: str
@@ -111,6 +112,10 @@ class SmsGateway(Protocol):
 
 class GatewayError(Exception):
     """A gateway's list call did not give an answer that can be trusted. Carries no address, number or text."""
+
+
+class NoListError(GatewayError):
+    """This kind of gateway has no list at all: asking again is of no use, only receipts and time settle a doubt."""
 
 
 @dataclass(frozen=True, slots=True)

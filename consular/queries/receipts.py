@@ -50,6 +50,16 @@ where m.id = r.id and r.rank > {_RANK_SQL}
 returning m.id, m.event_id, before.state as before, m.state as after
 """)  # noqa: S608 - the inserted part is a constant of this module
 
+_BY_PROVIDER_ID = text("""
+select provider_message_id as pid, id from messages
+where provider_message_id = any(:ids) and gateway = :gateway order by accepted_at nulls first, id
+""")
+
+_BY_ATTEMPT = text("""
+select provider_message_id as pid, message_id, id from message_attempts
+where provider_message_id = any(:ids) and gateway = :gateway order by recorded_at
+""")
+
 _FINISH = text("""
 update receipt_events e set processed_at = now(), result = b.result
 from unnest(cast(:ids as uuid[]), cast(:results as text[])) as b (id, result) where e.id = b.id
@@ -80,22 +90,25 @@ def take(session: AnySession, limit: int) -> Sequence[Row[Any]]:
     return session.execute(_TAKE, {"limit": limit}).all()
 
 
-def find_numbers(session: AnySession, gateway: str, provider_ids: Sequence[str]) -> dict[str, int]:
-    """Message number by the gateway's own id."""
-    rows = session.execute(
-        text(
-            "select provider_message_id, id from messages where provider_message_id = any(:ids) and gateway = :gateway"
-        ),
-        {"ids": list(provider_ids), "gateway": gateway},
-    )
-    return {str(row[0]): int(row[1]) for row in rows}
+def find_numbers(session: AnySession, gateway: str, provider_ids: Sequence[str]) -> dict[str, tuple[int, UUID | None]]:
+    """Message number, and the attempt if it is an earlier one, by the gateway's own id. Of two texts that were given
+    the same id (short ids come round again) the later one is meant."""
+    values = {"ids": list(provider_ids), "gateway": gateway}
+    found: dict[str, tuple[int, UUID | None]] = {
+        row.pid: (int(row.id), None) for row in session.execute(_BY_PROVIDER_ID, values)
+    }
+    earlier = [one for one in provider_ids if one not in found]
+    if not earlier:
+        return found
+    rows = session.execute(_BY_ATTEMPT, {**values, "ids": earlier})
+    return {**found, **{row.pid: (int(row.message_id), row.id) for row in rows}}
 
 
-def existing(session: AnySession, gateway: str, numbers: Sequence[int]) -> set[int]:
-    """Which of these message numbers exist at that gateway."""
+def existing(session: AnySession, gateways: Sequence[str], numbers: Sequence[int]) -> set[int]:
+    """Which of these messages exist and may be reported on by one of `gateways`, whichever they go by now."""
     found = session.execute(
-        text("select id from messages where id = any(:ids) and gateway = :gateway"),
-        {"ids": list(numbers), "gateway": gateway},
+        text("select id from messages where id = any(:ids) and gateway = any(:gateways)"),
+        {"ids": list(numbers), "gateways": list(gateways)},
     )
     return set(found.scalars())
 

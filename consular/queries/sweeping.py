@@ -4,6 +4,7 @@ once."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -63,10 +64,11 @@ update messages set state = 'expired', updated_at = now() where id in (
 _UNKNOWN = text("""
 select m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.sending_at,
 m.not_found_at,
-    m.expires_at, c.value_sealed, i.sender_sealed,
+    m.expires_at, e.stopped_at, c.value_sealed, i.sender_sealed,
     (select count(*) from message_attempts a where a.message_id = m.id and a.outcome = 'unknown') as unknowns
 from messages m left join contact_points c on c.id = m.contact_point_id left join inbound_messages i on i.id =
 m.inbound_id
+left join alert_events e on e.id = m.event_id
 where m.state = 'unknown' and m.gateway = :gateway and m.not_before <= now() order by m.not_before limit :limit
 """)
 
@@ -76,9 +78,10 @@ with before as (
     where m.id = :id and m.attempt_id = :attempt and m.state = 'unknown' for update of m
 )
 update messages m set updated_at = now(), not_found_at = :not_found_at,
-    state = case when :state = 'queued' and before.stopped_at is not null then 'cancelled'
-                 when :state = 'queued' and before.expires_at <= now() then 'expired' else :state end,
-    provider_message_id = coalesce(:provider_id, m.provider_message_id),
+    state = case when :state <> 'queued' or (before.stopped_at is null and before.expires_at > now()) then :state
+                 when not :is_absent then 'unknown'
+                 when before.stopped_at is not null then 'cancelled' else 'expired' end,
+    error_code = coalesce(:error, m.error_code), provider_message_id = coalesce(:provider_id, m.provider_message_id),
     accepted_at = case when :state = 'accepted' then coalesce(m.accepted_at, m.sending_at) else m.accepted_at end,
     not_before = now() + :wait * interval '1 second',
     possible_duplicate = m.possible_duplicate or (:state = 'queued' and before.stopped_at is null and
@@ -101,6 +104,22 @@ select
 """)  # noqa: S608 - the inserted parts are constants of this module
 """The order makes the planner walk the index of the queue, also when its statistics are from the minute of the
 fan-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of an unknown text; wait in seconds, until it is looked at or sent again.
+
+    is_absent: the gateway does not have it, so that it is cancelled or expired when its alert ended; else it may be
+    under way and stays unknown.
+    """
+
+    state: str
+    wait: float = 0.0
+    not_found_at: datetime | None = None
+    provider_id: str | None = None
+    error: str | None = None
+    is_absent: bool = True
 
 
 def try_lock(session: AnySession) -> bool:
@@ -130,19 +149,10 @@ def unknowns(gateway: str, limit: int) -> Sequence[Row[Any]]:
     return db.session.execute(_UNKNOWN, {"gateway": gateway, "limit": limit}).all()
 
 
-def settle(
-    session: AnySession,
-    row: Row[Any],
-    state: str,
-    *,
-    wait: float = 0.0,
-    not_found_at: datetime | None = None,
-    provider_id: str | None = None,
-) -> Sequence[Row[Any]]:
-    """Move one `unknown` row of the same attempt; nothing when a receipt was faster. A resend is a possible
-    duplicate."""
-    values = {"id": row.id, "attempt": row.attempt_id, "state": state, "wait": wait, "not_found_at": not_found_at}
-    return session.execute(_SETTLE, {**values, "provider_id": provider_id}).all()
+def settle(session: AnySession, row: Row[Any], verdict: Verdict) -> Sequence[Row[Any]]:
+    """Move one `unknown` row of the same attempt; nothing when a receipt was faster. A resend is a possible duplicate,
+    and an alert that ended is sent to nobody again."""
+    return session.execute(_SETTLE, {"id": row.id, "attempt": row.attempt_id, **asdict(verdict)}).all()
 
 
 def pending() -> dict[str, bool]:

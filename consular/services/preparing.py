@@ -8,12 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from consular.domain.delivery import ACKNOWLEDGEMENT_VALIDITY
 from consular.domain.ports import SmsRequest
 from consular.domain.segmentation import segment
 from consular.extensions import cipher
 from consular.services.texts import TextBook
-
-_ACKNOWLEDGEMENT_VALIDITY_SECONDS = 3600
 
 
 class WrongGatewayError(Exception):
@@ -53,7 +52,7 @@ class Preparer:
             body = self._book.acknowledgement(row.template, row.language, row.id, is_exercise=self._is_exercise)
             if body is None:
                 return None
-            return self._prepared(row, body, _ACKNOWLEDGEMENT_VALIDITY_SECONDS, segment(body).parts)
+            return self._prepared(row, body, int(ACKNOWLEDGEMENT_VALIDITY.total_seconds()), segment(body).parts)
         event = self._book.event(row.event_id)
         if event.is_exercise != self._is_exercise:
             raise WrongGatewayError

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Row
 
 from consular.domain.delivery import RANK, MessageState, message_number
+from consular.domain.gateways import GATEWAYS, gateways_for, status_of
 from consular.domain.ports import FailureReason
 from consular.extensions import cipher
 from consular.queries import receipts
@@ -60,15 +62,15 @@ def process(read_status: ReadStatus, read_reason: ReadReason) -> int:
         rows = receipts.take(session, BATCH)
         if not rows:
             return 0
-        numbers = _numbers(session, rows)
+        matches = _matches(session, rows)
         best: dict[int, Report] = {}
         for row in rows:
-            report = _report(row, numbers.get(row.id), read_status, read_reason)
+            report = _report(row, matches.get(row.id), read_status, read_reason)
             if report is not None and report.rank > best.get(report.message_id, _NO_REPORT).rank:
                 best[report.message_id] = report
         changed = receipts.apply(session, sorted(best.values(), key=lambda report: report.message_id)) if best else []
         moved = {row.id for row in changed}
-        receipts.finish(session, {row.id: _result(row, numbers.get(row.id), moved, read_status) for row in rows})
+        receipts.finish(session, {row.id: _result(row, matches.get(row.id), moved, read_status) for row in rows})
         note_changes(session, changed)
         return len(rows)
 
@@ -76,41 +78,62 @@ def process(read_status: ReadStatus, read_reason: ReadReason) -> int:
 _NO_REPORT = Report(0, "", -1, "", None, None, datetime.min, None)  # noqa: DTZ901
 
 
-def _numbers(session: receipts.AnySession, rows: Sequence[Row[Any]]) -> dict[UUID, int]:
-    """Message number by receipt: from the attempt in the callback's address, else from the gateway's own id."""
-    found: dict[UUID, int] = {}
-    for gateway in {row.gateway for row in rows}:
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """The message a receipt is about, and the attempt when it is known."""
+
+    number: int
+    attempt_id: UUID | None
+
+
+def _matches(session: receipts.AnySession, rows: Sequence[Row[Any]]) -> dict[UUID, _Match]:
+    """What each receipt is about: the attempt in its address is proof, else the gateway's own id tells."""
+    found: dict[UUID, _Match] = {}
+    for gateway in {row.gateway for row in rows} & set(GATEWAYS):
         mine = [row for row in rows if row.gateway == gateway]
-        claimed = {row.id: message_number(row.attempt_id) for row in mine if row.attempt_id is not None}
-        real = receipts.existing(session, gateway, [number for number in claimed.values() if number < 1 << 63])
-        found.update({receipt_id: number for receipt_id, number in claimed.items() if number in real})
-        others = [row for row in mine if row.attempt_id is None]
-        by_id = receipts.find_numbers(session, gateway, [row.provider_message_id for row in others]) if others else {}
-        found.update({row.id: by_id[row.provider_message_id] for row in others if row.provider_message_id in by_id})
+        found.update(_by_attempt(session, gateway, [row for row in mine if row.attempt_id is not None]))
+        found.update(_by_provider_id(session, gateway, [row for row in mine if row.attempt_id is None]))
     return found
 
 
-def _report(row: Row[Any], number: int | None, read_status: ReadStatus, read_reason: ReadReason) -> Report | None:
+def _by_attempt(session: receipts.AnySession, gateway: str, rows: Sequence[Row[Any]]) -> dict[UUID, _Match]:
+    """A text may have gone by another gateway since; but practice never tells about what is real, nor the reverse."""
+    if not rows:
+        return {}
+    claimed = {row.id: _Match(message_number(row.attempt_id), row.attempt_id) for row in rows}
+    numbers = [match.number for match in claimed.values() if match.number < 1 << 63]
+    real = receipts.existing(session, gateways_for(status_of(gateway)), numbers)
+    return {receipt_id: match for receipt_id, match in claimed.items() if match.number in real}
+
+
+def _by_provider_id(session: receipts.AnySession, gateway: str, rows: Sequence[Row[Any]]) -> dict[UUID, _Match]:
+    if not rows:
+        return {}
+    known = receipts.find_numbers(session, gateway, [row.provider_message_id for row in rows])
+    return {row.id: _Match(*known[row.provider_message_id]) for row in rows if row.provider_message_id in known}
+
+
+def _report(row: Row[Any], match: _Match | None, read_status: ReadStatus, read_reason: ReadReason) -> Report | None:
     state = read_status(row.status)
-    if number is None or state is None:
+    if match is None or state is None:
         return None
     is_failure = state in (MessageState.FAILED, MessageState.UNDELIVERED)
     reason = (read_reason(row.error_code) if row.error_code else None) or FailureReason.PROVIDER_ERROR
     return Report(
-        message_id=number,
+        message_id=match.number,
         state=state.value,
         rank=RANK[state],
         provider_message_id=row.provider_message_id,
         error=row.error_code or None,
         reason=reason.value if is_failure else None,
         received_at=row.received_at,
-        attempt_id=row.attempt_id,
+        attempt_id=match.attempt_id,
     )
 
 
-def _result(row: Row[Any], number: int | None, moved: set[int], read_status: ReadStatus) -> str:
-    if number is None:
+def _result(row: Row[Any], match: _Match | None, moved: set[int], read_status: ReadStatus) -> str:
+    if match is None:
         return "unmatched"
     if read_status(row.status) is None:
         return "unknown_status"
-    return "applied" if number in moved else "stale"
+    return "applied" if match.number in moved else "stale"

@@ -4,17 +4,26 @@ database."""
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Row
 
-from consular.domain.delivery import MessageState, after_not_found
+from consular.domain.alerts import MessageClass
+from consular.domain.delivery import (
+    ACKNOWLEDGEMENT_VALIDITY,
+    MessageState,
+    after_not_found,
+    after_silence,
+    silence_ends_at,
+)
 from consular.domain.gateways import GATEWAYS
-from consular.domain.ports import GatewayError, RemoteMessage, SmsGateway
+from consular.domain.ports import GatewayError, NoListError, RemoteMessage, SmsGateway
 from consular.domain.references import reference_of
 from consular.queries import sweeping
+from consular.queries.sweeping import Verdict
 from consular.queueing import QUEUES, Wakeups
 from consular.services.preparing import address_of
 from consular.services.recording import note_changes
@@ -28,6 +37,7 @@ _MOST_BATCHES = 10
 _LOOK_BACK = timedelta(seconds=5)
 _LOOK_AGAIN_SECONDS = 30.0
 _LOOKS = 50
+_NO_TRACE = "no_trace"
 
 
 def sweep() -> dict[str, int]:
@@ -65,7 +75,7 @@ def wake(wakeups: Wakeups) -> dict[str, bool]:
 
 def reconcile(gateway: SmsGateway, book: TextBook, seconds: float = 10.0) -> dict[str, int]:
     """Look for `unknown` texts in the gateway's own list and settle each by proof or by its class's policy; what
-    became of them.
+    became of them. Where there is no list, silence takes the place of a look.
 
     Begins no look after `seconds`, and none after one that failed: what is left comes next time.
     """
@@ -87,26 +97,52 @@ def reconcile(gateway: SmsGateway, book: TextBook, seconds: float = 10.0) -> dic
 
 def _settle(gateway: SmsGateway, book: TextBook, row: Row[Any]) -> str:
     reference = f"Ref {reference_of(row.id)}"
-    listed = gateway.find(address_of(row), row.sending_at - _LOOK_BACK)
+    try:
+        listed = gateway.find(address_of(row), row.sending_at - _LOOK_BACK)
+    except NoListError:
+        return _apply(lambda session: _silent(session, book, row))
     found = next((message for message in listed if reference in message.body), None)
+    if found is not None:
+        return _apply(lambda session: _found(session, row, found))
+    return _apply(lambda session: _not_found(session, book, row))
+
+
+def _apply(settle: Callable[[sweeping.AnySession], Sequence[Row[Any]]]) -> str:
     with unit_of_work() as session:
-        changed = _found(session, row, found) if found else _not_found(session, book, row)
+        changed = settle(session)
         note_changes(session, changed)
         return str(changed[0].after) if changed else "settled"
 
 
-def _found(session: sweeping.AnySession, row: Row[Any], found: RemoteMessage) -> Any:
-    return sweeping.settle(session, row, MessageState.ACCEPTED, provider_id=found.provider_message_id)
+def _found(session: sweeping.AnySession, row: Row[Any], found: RemoteMessage) -> Sequence[Row[Any]]:
+    return sweeping.settle(session, row, Verdict(MessageState.ACCEPTED, provider_id=found.provider_message_id))
 
 
-def _not_found(session: sweeping.AnySession, book: TextBook, row: Row[Any]) -> Any:
-    if row.event_id is None:
-        return sweeping.settle(session, row, MessageState.FAILED)
+def _not_found(session: sweeping.AnySession, book: TextBook, row: Row[Any]) -> Sequence[Row[Any]]:
     now = sweeping.database_now(session)
-    frozen = book.event(row.event_id)
-    validity = timedelta(seconds=frozen.validity_seconds)
-    state = after_not_found(frozen.message_class, now, row.sending_at, row.not_found_at, validity, row.unknowns)
+    message_class, validity = _rule(book, row)
+    state = after_not_found(message_class, now, row.sending_at, row.not_found_at, validity, row.unknowns)
     if state is None:
         seen_at = row.not_found_at or now
-        return sweeping.settle(session, row, MessageState.UNKNOWN, wait=_LOOK_AGAIN_SECONDS, not_found_at=seen_at)
-    return sweeping.settle(session, row, state)
+        return sweeping.settle(session, row, Verdict(MessageState.UNKNOWN, _LOOK_AGAIN_SECONDS, seen_at))
+    return sweeping.settle(session, row, Verdict(state))
+
+
+def _silent(session: sweeping.AnySession, book: TextBook, row: Row[Any]) -> Sequence[Row[Any]]:
+    """No list and no receipt so far: wait, and when that has lasted long enough, let the class decide."""
+    now = sweeping.database_now(session)
+    message_class, validity = _rule(book, row)
+    is_over = row.stopped_at is not None or row.expires_at <= now
+    wait = (silence_ends_at(message_class, row.sending_at, validity, is_over=is_over) - now).total_seconds()
+    if wait > 0:
+        return sweeping.settle(session, row, Verdict(MessageState.UNKNOWN, wait, is_absent=False))
+    state = after_silence(message_class, is_over=is_over, unknowns=row.unknowns)
+    return sweeping.settle(session, row, Verdict(state, error=_NO_TRACE, is_absent=False))
+
+
+def _rule(book: TextBook, row: Row[Any]) -> tuple[MessageClass | None, timedelta]:
+    """What decides about a row without proof: its alert's class (None: the receipt of a reply) and its validity."""
+    if row.event_id is None:
+        return None, ACKNOWLEDGEMENT_VALIDITY
+    frozen = book.event(row.event_id)
+    return frozen.message_class, timedelta(seconds=frozen.validity_seconds)

@@ -13,14 +13,17 @@ from consular.domain.delivery import (
     FIRST_CALLBACK_GRACE,
     MOST_UNKNOWNS,
     RANK,
+    SILENCE_BEFORE_RESEND,
     VALIDITY_MARGIN,
     AfterSend,
     MessageState,
     after_not_found,
     after_send,
+    after_silence,
     counted_as,
     forward,
     message_number,
+    silence_ends_at,
 )
 from consular.domain.ports import RefusalScope, SendOutcome, SmsResult
 
@@ -141,6 +144,37 @@ L, N, C = MessageClass.LIFE_SAFETY, MessageClass.NORMAL, MessageClass.SENSITIVE
 def test_a_text_that_is_not_found(message_class, sent_ago, first_empty_ago, unknowns, after):
     first_empty = None if first_empty_ago is None else NOW - first_empty_ago
     assert after_not_found(message_class, NOW, NOW - sent_ago, first_empty, HOUR, unknowns) is after
+
+
+@pytest.mark.parametrize(
+    ("message_class", "is_over", "waits", "after"),
+    [
+        (L, False, SILENCE_BEFORE_RESEND, S.QUEUED),
+        (C, False, SILENCE_BEFORE_RESEND, S.HELD),
+        (N, False, HOUR + VALIDITY_MARGIN, S.QUEUED),
+        (None, False, HOUR + VALIDITY_MARGIN, S.FAILED),
+        (L, True, HOUR + VALIDITY_MARGIN, S.FAILED),
+        (C, True, HOUR + VALIDITY_MARGIN, S.FAILED),
+    ],
+    ids=["life", "sensitive", "normal", "receipt of a reply", "life: alert ended", "sensitive: alert ended"],
+)
+def test_silence_where_there_is_no_list(message_class, is_over, waits, after):
+    assert silence_ends_at(message_class, NOW, HOUR, is_over=is_over) == NOW + waits
+    assert after_silence(message_class, is_over=is_over) is after
+
+
+@pytest.mark.parametrize("message_class", [L, N])
+def test_a_text_lost_in_silence_every_time_is_held(message_class):
+    assert after_silence(message_class, unknowns=MOST_UNKNOWNS) is S.HELD
+
+
+def test_silence_lasts_longer_than_an_operator_takes_to_report():
+    assert timedelta(minutes=2) <= SILENCE_BEFORE_RESEND <= timedelta(minutes=5)
+
+
+def test_the_receipt_of_a_reply_is_not_sent_twice():
+    for empty, after in ((None, None), (NOW - timedelta(seconds=59), None), (NOW - timedelta(minutes=1), S.FAILED)):
+        assert after_not_found(None, NOW, NOW, empty, HOUR) is after
 
 
 @given(st.integers(1, 2**63 - 1), st.integers(0, 2**64 - 1))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from consular.clock import utc_now
+from consular.domain.cap import AlertStatus
 from consular.extensions import cipher, db
 from consular.providers.twilio.codes import failure_reason, map_status
 from consular.queries import counters
@@ -210,6 +211,54 @@ def test_a_report_without_attempt_is_matched_by_the_gateways_id(session):
     report(None, "delivered", sid=gateway.list[0].provider_message_id)
     apply()
     assert states(session) == {"accepted": 1, "delivered": 1}
+
+
+def test_an_attempts_receipt_counts_also_when_its_text_goes_by_another_gateway_now(session):
+    alert_everybody(session, 1, status=AlertStatus.ACTUAL)
+    gateway = FakeGateway("smpp", answer=lost)
+    set_messages(session, "gateway = 'smpp'")
+    send(gateway)
+    set_messages(session, "gateway = 'twilio', state = 'queued', possible_duplicate = true")
+    report(gateway.submitted[0].attempt_id, "delivered", sid="0A", gateway="smpp")
+    apply()
+    assert states(session) == {"delivered": 1}
+
+
+@pytest.mark.parametrize(("status", "gateway"), [(AlertStatus.ACTUAL, "exercise"), (AlertStatus.EXERCISE, "smpp")])
+@pytest.mark.parametrize("is_proved", [True, False], ids=["by attempt", "by gateway id"])
+def test_practice_never_tells_about_what_is_real_nor_the_reverse(session, status, gateway, is_proved):
+    alert_everybody(session, 1, status=status)
+    own = FakeGateway("exercise" if status is AlertStatus.EXERCISE else "twilio")
+    send(own)
+    attempt = own.taken[0].attempt_id if is_proved else None
+    report(attempt, "delivered", sid=own.list[0].provider_message_id, gateway=gateway)
+    apply()
+    assert states(session) == {"accepted": 1}
+    assert rows(session, "select result from receipt_events") == [("unmatched",)]
+
+
+def test_the_gateways_id_of_an_earlier_attempt_is_remembered(session):
+    alert_everybody(session, 1, status=AlertStatus.ACTUAL)
+    set_messages(session, "gateway = 'smpp'")
+    send(FakeGateway("smpp"))
+    (first,) = rows(session, "select provider_message_id as sid, attempt_id from messages")
+    set_messages(session, "gateway = 'twilio', state = 'queued', provider_message_id = null")
+    send(FakeGateway("twilio"))
+    report(None, "delivered", sid=first.sid, gateway="smpp")
+    apply()
+    assert states(session) == {"delivered": 1}
+
+
+def test_a_short_id_that_came_round_again_means_the_later_text(session):
+    alert_everybody(session, 2)
+    send(FakeGateway())
+    first, second = (row.id for row in rows(session, "select id from messages order by id"))
+    set_messages(
+        session, "provider_message_id = '42', accepted_at = now() - interval '1 day' * (id = :later)::int", later=second
+    )
+    report(None, "delivered", sid="42")
+    apply()
+    assert dict(map(tuple, rows(session, "select id, state from messages"))) == {first: "delivered", second: "accepted"}
 
 
 def test_the_raw_form_is_kept_sealed(session):

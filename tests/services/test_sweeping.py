@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from consular.clock import utc_now
 from consular.domain.alerts import MessageClass
-from consular.domain.delivery import MOST_UNKNOWNS
+from consular.domain.delivery import MOST_UNKNOWNS, SILENCE_BEFORE_RESEND
 from consular.extensions import db
+from consular.providers.twilio.codes import failure_reason, map_status
 from consular.queries import counters
-from consular.services import sweeping
+from consular.services import receipts, sweeping
 from consular.services.texts import TextBook
 from tests.factories import alert_everybody, message_ids, rows, set_messages, states
 from tests.fakes import FakeGateway, lost
@@ -205,6 +207,106 @@ def test_a_list_that_does_not_answer_decides_nothing_and_is_not_pressed(session)
     assert states(session) == {"unknown": 5}
     gateway.list_error = False
     assert look(gateway) == {"unknown": 5}, "a failed look is no empty look"
+
+
+def without_list(session, **event) -> FakeGateway:
+    """A gateway that has no list, and one text of which nobody knows whether it took it."""
+    gateway = FakeGateway(answer=lost)
+    gateway.has_list = False
+    unknown(session, gateway, **event)
+    return gateway
+
+
+def waits_seconds(session) -> float:
+    (row,) = rows(session, "select extract(epoch from not_before - sending_at) as waits from messages")
+    return float(row.waits)
+
+
+def test_without_a_list_a_life_safety_text_is_sent_again_after_minutes_of_silence(session):
+    gateway = without_list(session)
+    assert look(gateway) == {"unknown": 1}
+    assert waits_seconds(session) == pytest.approx(SILENCE_BEFORE_RESEND.total_seconds(), abs=1)
+    assert look(gateway) == {}, "looked at again when something can be decided, not before"
+    time_passes(session, "interval '178 seconds'")
+    assert look(gateway) == {}
+    time_passes(session, "interval '4 seconds'")
+    assert look(gateway) == {"queued": 1}
+    assert rows(session, "select possible_duplicate, error_code from messages") == [(True, "no_trace")]
+
+
+@pytest.mark.parametrize(
+    ("message_class", "waits", "after"),
+    [(MessageClass.NORMAL, 3600 + 300, "queued"), (MessageClass.SENSITIVE, 180, "held")],
+)
+def test_without_a_list_the_class_decides(session, message_class, waits, after):
+    gateway = without_list(session, message_class=message_class, validity=timedelta(hours=1))
+    assert look(gateway) == {"unknown": 1}
+    assert waits_seconds(session) == pytest.approx(waits, abs=1)
+    time_passes(session, f"interval '{waits + 2} seconds'")
+    assert look(gateway) == {after: 1}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update alert_events set stopped_at = now()",
+        "update messages set expires_at = now() - interval '1 second'",
+    ],
+    ids=["stopped", "over"],
+)
+def test_without_a_list_nothing_that_may_arrive_is_called_cancelled_or_expired(session, statement):
+    gateway = without_list(session, validity=timedelta(hours=1))
+    session.execute(text(statement))
+    session.commit()
+    time_passes(session, "interval '10 minutes'")
+    assert look(gateway) == {"unknown": 1}
+    time_passes(session, "interval '1 hour'")
+    assert look(gateway) == {"failed": 1}
+
+
+def test_an_alert_that_ends_during_the_decision_keeps_its_doubt(session):
+    gateway = without_list(session)
+    time_passes(session, "interval '10 minutes'")
+    real = gateway.find
+
+    def find(to, since):
+        session.execute(text("update alert_events set stopped_at = now()"))
+        session.commit()
+        return real(to, since)
+
+    gateway.find = find  # type: ignore[method-assign]
+    assert look(gateway) == {"unknown": 1}
+
+
+def test_without_a_list_a_receipt_still_settles(session):
+    gateway = without_list(session)
+    look(gateway)
+    receipts.store("exercise", "7", gateway.submitted[0].attempt_id, "delivered", None, [], utc_now())
+    receipts.process(map_status, failure_reason)
+    time_passes(session, "interval '10 minutes'")
+    assert look(gateway) == {}
+    assert states(session) == {"delivered": 1}
+
+
+def test_the_receipt_of_a_reply_is_given_up_only_after_two_empty_looks(session):
+    gateway = FakeGateway(answer=lost)
+    unknown(session, gateway)
+    session.execute(
+        text("""
+        insert into inbound_messages (id, gateway, provider_message_id, sender_sealed, sender_index, body_sealed,
+            raw_sealed, received_at, path)
+        select gen_random_uuid(), 'exercise', 'SM1', value_sealed, value_index, '', '', now(), 'webhook'
+        from contact_points
+        """)
+    )
+    set_messages(
+        session,
+        "kind = 'acknowledgement', event_id = null, contact_point_id = contact_point_id,"
+        " inbound_id = (select id from inbound_messages)",
+    )
+    assert look(gateway) == {"unknown": 1}
+    time_passes(session, LATER)
+    assert look(gateway) == {"failed": 1}
 
 
 def test_a_receipt_during_the_look_wins(session):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from consular.domain.ports import (
     FailureReason,
-    GatewayError,
+    NoListError,
     RefusalScope,
     RemoteMessage,
     SendOutcome,
@@ -29,7 +29,7 @@ class HttpGateway:
 
     callback_url gives the signed receipt address of an attempt. A request whose lease ends before the total time of a
     request and a margin are over is not written but comes back NOT_SENT with error code "lease". Such operators keep no
-    list that can be read: find() and list_inbound() raise GatewayError, and only a receipt proves an unknown text. No
+    list that can be read: find() and list_inbound() raise NoListError, and only a receipt proves an unknown text. No
     exception and no representation of this object holds a number, a text or a secret. Raises ValueError for a profile
     that the settings cannot fill.
     """
@@ -67,12 +67,12 @@ class HttpGateway:
         return results
 
     def find(self, to: str, since: datetime) -> Sequence[RemoteMessage]:
-        """Always GatewayError: an answer that is not there proves nothing about a text."""
-        raise GatewayError("This gateway keeps no list of texts.")
+        """Always NoListError: an answer that is not there proves nothing about a text."""
+        raise NoListError("This gateway keeps no list of texts.")
 
     def list_inbound(self, since: datetime) -> Sequence[RemoteMessage]:
-        """Always GatewayError: there is no list."""
-        raise GatewayError("This gateway keeps no list of texts.")
+        """Always NoListError: there is no list."""
+        raise NoListError("This gateway keeps no list of texts.")
 
     def close(self) -> None:
         """Close every connection; what was in flight stays unknown and is resolved by receipts."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
-from consular.domain.ports import GatewayError, RemoteMessage, SmsRequest, SmsResult
+from consular.domain.ports import NoListError, RemoteMessage, SmsRequest, SmsResult
 from consular.providers.smpp.ids import Ledger
 from consular.providers.smpp.inbox import Inbox, Store
 from consular.providers.smpp.link import Link
@@ -74,11 +74,11 @@ class SmppGateway:
 
     def find(self, to: str, since: datetime) -> Sequence[RemoteMessage]:
         """SMPP has no list: query_sm needs the id that is missing when one would ask."""
-        raise GatewayError("An SMSC cannot list the messages to a number; only receipts and time settle a doubt.")
+        raise NoListError("An SMSC cannot list the messages to a number; only receipts and time settle a doubt.")
 
     def list_inbound(self, since: datetime) -> Sequence[RemoteMessage]:
         """SMPP has no list: the SMSC delivers a text again until it is confirmed."""
-        raise GatewayError("An SMSC cannot list inbound texts; it delivers each until it is confirmed.")
+        raise NoListError("An SMSC cannot list inbound texts; it delivers each until it is confirmed.")
 
     def close(self) -> None:
         """Unbind, within a second, and close; what was in flight stays unknown and is resolved from the database."""
