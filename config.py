@@ -19,7 +19,8 @@ class GatewayConfig:
     """One account at a gateway that speaks Twilio's Messages API.
 
     sender: an E.164 number or a messaging service sid (MG...). rate: parts per second the sender may hand over.
-    concurrency: requests in flight per worker process. Times in seconds.
+    concurrency: requests in flight per worker process. Times in seconds. ca_file: certificates to trust instead of the
+    public authorities', for a gateway with an authority of its own.
     """
 
     name: str
@@ -31,6 +32,7 @@ class GatewayConfig:
     concurrency: int
     connect_timeout: float = 5.0
     total_timeout: float = 15.0
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,7 @@ class _Reader:
             sender=values[2] or "",
             rate=self._rate(f"{prefix}_RATE", 1.0),
             concurrency=self._number(f"{prefix}_CONCURRENCY", 50, least=1),
+            ca_file=self._text(f"{prefix}_CA_FILE") or "",
         )
 
     def _http_gateway(self) -> HttpGatewayConfig | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,11 @@ MOST_RESTARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to start. speed: seconds of the event per second. rate: parts per second of the practice sender."""
+    """What to start. speed: seconds of the event per second. rate: parts per second of the practice sender.
+
+    tls: workers speak to the practice gateway over TLS. faults: shares of requests that go wrong, by the gateway's
+    names for them, besides those of the scenario.
+    """
 
     scenario: str
     seed: int
@@ -35,11 +39,13 @@ class Plan:
     concurrency: int = 500
     latency_ms: float = 80.0
     web_port: int | None = None
+    tls: bool = False
+    faults: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A running practice world. env: the settings of its processes."""
+    """A running practice world. env: the settings of its processes. gateway_url: without TLS, for questions to it."""
 
     env: dict[str, str]
     group: ProcessGroup
@@ -74,7 +80,12 @@ def running(plan: Plan, prepare: Callable[[Config], None]) -> Iterator[World]:
             env = {**servers.environment(), **env}
         prepare(Config.from_env(env))
         group = stack.enter_context(ProcessGroup(FOLDER / "log"))
-        world = World(env, group, env["PUBLIC_URL"], env["EXERCISE_GATEWAY_BASE_URL"])
+        gateway_url = env["EXERCISE_GATEWAY_BASE_URL"]
+        if plan.tls:
+            address = f"https://127.0.0.1:{free_port(int(gateway_url.rpartition(':')[2]) + 1)}"
+            authority = (FOLDER / "practice-authority.pem").absolute()
+            env |= {"EXERCISE_GATEWAY_BASE_URL": address, "EXERCISE_GATEWAY_CA_FILE": str(authority)}
+        world = World(env, group, env["PUBLIC_URL"], gateway_url)
         _start(world, plan)
         yield world
 
@@ -130,12 +141,16 @@ def _start(world: World, plan: Plan) -> None:
 
 def _gateway(world: World, plan: Plan) -> Program:
     env = world.env
-    port = env["EXERCISE_GATEWAY_BASE_URL"].rpartition(":")[2]
+    port = world.gateway_url.rpartition(":")[2]
     arguments = [
         *("--port", port, "--account-sid", env["EXERCISE_GATEWAY_ACCOUNT_SID"], "--seed", str(plan.seed)),
         *("--inbound-url", f"{env['WEBHOOK_BASE_URL']}/webhooks/twilio/inbound", "--profile", plan.scenario),
         *("--speed", str(plan.speed), "--latency-ms", str(plan.latency_ms)),
+        *(part for kind, share in (plan.faults or {}).items() for part in ("--fault", f"{kind}={share}")),
     ]
+    if plan.tls:
+        arguments += ["--tls-port", env["EXERCISE_GATEWAY_BASE_URL"].rpartition(":")[2]]
+        arguments += ["--tls-authority", env["EXERCISE_GATEWAY_CA_FILE"]]
     return Program(
         "gateway",
         [sys.executable, "-m", "consular.drill.gateway", *arguments],

@@ -95,6 +95,7 @@ def twilio_settings(settings: GatewayConfig) -> TwilioSettings:
         concurrency=settings.concurrency,
         connect_timeout_seconds=settings.connect_timeout,
         total_timeout_seconds=settings.total_timeout,
+        ca_file=settings.ca_file,
     )
 
 

@@ -45,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("consular.drill.gateway", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="loopback or private address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port and prints it")
+    parser.add_argument("--tls-port", type=int, help="listen there over TLS, too; needs --tls-authority")
+    parser.add_argument("--tls-authority", type=Path, help="where to write the certificate that clients must trust")
     parser.add_argument("--account-sid", required=True)
     parser.add_argument("--auth-token-file", type=Path, help=f"otherwise ${ENVIRONMENT_NAME}")
     parser.add_argument("--inbound-url", required=True, help="where replies are posted")
@@ -69,6 +71,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         raise ValueError(f"--host {options.host} is neither a loopback nor a private address")
     if options.speed <= 0 or options.latency_ms < 0:
         raise ValueError("--speed must be above 0 and --latency-ms not below")
+    if (options.tls_port is None) != (options.tls_authority is None):
+        raise ValueError("--tls-port and --tls-authority need each other")
     return Settings(
         account_sid=options.account_sid,
         auth_token=_token(options.auth_token_file),
@@ -85,6 +89,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         concurrency_limit=options.concurrency_limit,
         connect_to=_address(options.connect_to),
         log=options.log,
+        tls_port=options.tls_port,
+        authority_file=options.tls_authority,
     )
 
 

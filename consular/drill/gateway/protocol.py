@@ -37,9 +37,9 @@ class GatewayProtocol(Protocol):
         self._transport.resume_reading()
 
     def eof_received(self) -> bool:
-        """The client has said all it will: close once its answers are out."""
+        """The client has said all it will: close once its answers are out. TLS has no half-closed connections."""
         self._finish(Answer(b"", After.CLOSE))
-        return True
+        return self._transport.get_extra_info("sslcontext") is None
 
     def data_received(self, data: bytes) -> None:
         if self._is_done:

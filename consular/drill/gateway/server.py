@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import json
 import signal
+import ssl
 import time
 from asyncio import AbstractEventLoop
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from consular.drill.gateway.protocol import GatewayProtocol
 from consular.drill.gateway.rendering import error
 from consular.drill.gateway.store import Store
 from consular.drill.gateway.timing import Answer, DelayLine, Schedule
+from consular.drill.gateway.tls import server_context
 from consular.drill.gateway.webhooks import Webhooks
 from consular.drill.gateway.world import World
 
@@ -31,7 +33,10 @@ BACKLOG = 4096
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a practice gateway is started with. port 0: any free one. concurrency_limit 0: none."""
+    """What a practice gateway is started with. port 0: any free one. concurrency_limit 0: none.
+
+    tls_port: listen there over TLS, too (None: not at all); clients trust the certificate written to `authority_file`.
+    """
 
     account_sid: str
     auth_token: str
@@ -48,6 +53,8 @@ class Settings:
     concurrency_limit: int = 0
     connect_to: Address | None = None
     log: Path | None = None
+    tls_port: int | None = None
+    authority_file: Path | None = None
 
 
 class Gateway:
@@ -83,24 +90,32 @@ class Gateway:
         )
         self._has_control = ipaddress.ip_address(settings.host).is_loopback
         self.control = Control(self._world.store, self._people, self._faults, self.stats)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     async def start(self) -> int:
-        """Listen; the port."""
-        self._server = await self._loop.create_server(
+        """Listen; the port without TLS."""
+        settings = self._settings
+        if settings.tls_port is not None and settings.authority_file is not None:
+            await self._listen(settings.tls_port, server_context(settings.host, settings.authority_file))
+        return await self._listen(settings.port)
+
+    async def _listen(self, port: int, tls: ssl.SSLContext | None = None) -> int:
+        server = await self._loop.create_server(
             lambda: GatewayProtocol(self._handle, self._line),
             self._settings.host,
-            self._settings.port,
+            port,
             backlog=BACKLOG,
             reuse_address=True,
+            ssl=tls,
         )
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        self._servers.append(server)
+        taken: int = server.sockets[0].getsockname()[1]
+        return taken
 
     async def stop(self) -> None:
         """Listen no more, write the log if one was asked for."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         await self._callback_pool.close()
         await self._inbound_pool.close()
         if self._settings.log is not None:
