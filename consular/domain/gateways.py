@@ -26,6 +26,11 @@ def gateways_for(status: AlertStatus) -> tuple[str, ...]:
     return (EXERCISE,) if status is AlertStatus.EXERCISE else ACTUAL_GATEWAYS
 
 
+def opt_out_list(gateway: str) -> str:
+    """Whose list a STOP goes on: who said it to one real gateway said it to all of them; practice has its own list."""
+    return EXERCISE if gateway == EXERCISE else "actual"
+
+
 def status_of(gateway: str) -> AlertStatus:
     """Whether what comes from `gateway` is practice. Raises ValueError for a name that is none of GATEWAYS."""
     if gateway not in GATEWAYS:

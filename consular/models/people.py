@@ -83,9 +83,10 @@ class ContactPoint(Base):
 
 
 class OptOut(Base):
-    """A phone that asked for no more texts from a gateway, for all people behind it. ended_at: it asked for them again.
+    """A phone that asked for no more texts, for all people behind it. ended_at: it asked for them again.
 
-    Per gateway, because gateways refuse by sender, and so that a STOP in an exercise never silences a real warning.
+    gateway: "exercise", or "actual" for all real ones together (domain.gateways.opt_out_list): who said STOP to the
+    ministry said it to whatever carries its texts; a STOP in an exercise never silences a real warning.
     """
 
     __tablename__ = "opt_outs"

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.types import BigInteger, Date, NullType
 
 from consular.domain.audience import EARTH_RADIUS_KM, AudienceRule, Box, Circle, bounding_box
+from consular.domain.gateways import opt_out_list
 from consular.models.people import Channel, ContactPoint, OptOut, Person, Registration, Stay
 from consular.models.places import Place
 
@@ -103,7 +104,11 @@ def count_audience(session: AnySession, rule: AudienceRule, today: date, gateway
         .outerjoin(phone, true())
         .outerjoin(
             OptOut,
-            and_(OptOut.value_index == phone.c.value_index, OptOut.gateway == gateway, OptOut.ended_at.is_(None)),
+            and_(
+                OptOut.value_index == phone.c.value_index,
+                OptOut.gateway == opt_out_list(gateway),
+                OptOut.ended_at.is_(None),
+            ),
         )
         .group_by(func.rollup(Person.language))
     ).all()

@@ -45,7 +45,9 @@ with mine as (
 """
 _IS_STOPPED = "exists (select 1 from alert_events e where e.id = mine.event_id and e.stopped_at is not null)"
 _IS_OPTED_OUT = """exists (select 1 from opt_outs o
-    where o.value_index = mine.endpoint_index and o.gateway = mine.gateway and o.ended_at is null)"""
+    where o.value_index = mine.endpoint_index and o.ended_at is null
+    and o.gateway = case mine.gateway when 'exercise' then 'exercise' else 'actual' end)"""
+"""A STOP said to one real gateway counts at all of them (domain.gateways.opt_out_list)."""
 
 _MARK = text(f"""
 {_MINE}
@@ -247,7 +249,8 @@ def note_stops(session: AnySession, ids: Sequence[int]) -> None:
     session.execute(
         text("""
         insert into opt_outs (value_index, gateway, opted_out_at)
-        select endpoint_index, gateway, now() from messages where id = any(:ids) order by endpoint_index
+        select endpoint_index, case gateway when 'exercise' then gateway else 'actual' end, now()
+        from messages where id = any(:ids) order by endpoint_index
         on conflict do nothing
         """),
         {"ids": list(ids)},

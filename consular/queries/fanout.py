@@ -10,6 +10,8 @@ from sqlalchemy import Select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session, scoped_session
 
+from consular.domain.gateways import opt_out_list
+
 AnySession = Session | scoped_session[Session]
 
 _SELECTED = """
@@ -24,7 +26,7 @@ select person_id, p.language, best.id as contact_point_id, best.value_index, bes
             when best.unusable_since is not null then 'unusable_phone'
             when o.value_index is not null then 'opted_out' end as exclusion
 from chosen join people p on p.id = person_id left join best using (person_id)
-left join opt_outs o on o.value_index = best.value_index and o.gateway = :gateway and o.ended_at is null
+left join opt_outs o on o.value_index = best.value_index and o.gateway = :opt_out_list and o.ended_at is null
 order by person_id
 """
 
@@ -86,7 +88,10 @@ def insert_rows(session: AnySession, people: Select[Any], values: dict[str, Any]
     compiled = people.compile(dialect=postgresql.dialect(paramstyle="named"), compile_kwargs={"literal_binds": False})  # type: ignore[no-untyped-call]
     session.execute(text("set local work_mem = '32MB'"))
     session.execute(text("drop table if exists selected, phones"))
-    session.execute(text(_SELECTED.format(people=str(compiled))), {**compiled.params, "gateway": values["gateway"]})
+    session.execute(
+        text(_SELECTED.format(people=str(compiled))),
+        {**compiled.params, "opt_out_list": opt_out_list(values["gateway"])},
+    )
     session.execute(text(_PHONES))
     session.execute(text("analyze selected, phones"))
     messages = session.execute(text(_MESSAGES), values).rowcount  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
 
 from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY
+from consular.domain.gateways import opt_out_list
 
 AnySession = Session | scoped_session[Session]
 
@@ -129,9 +130,8 @@ def acknowledge(session: AnySession, rows: Sequence[tuple[UUID, UUID | None, str
 
 
 def opt_out(session: AnySession, gateway: str, stops: Mapping[bytes, datetime]) -> None:
-    """No more texts from this gateway to these phones since then, unless they asked for texts again later. Any order
-    of calls gives the
-    same."""
+    """No more texts from this gateway, or any other that is as real, to these phones since then, unless they asked for
+    texts again later. Any order of calls gives the same."""
     _at_phones(
         session,
         """
@@ -142,13 +142,13 @@ def opt_out(session: AnySession, gateway: str, stops: Mapping[bytes, datetime]) 
         where opt_outs.ended_at is null or opt_outs.ended_at < excluded.opted_out_at
         """,
         stops,
-        gateway,
+        opt_out_list(gateway),
     )
 
 
 def opt_in(session: AnySession, gateway: str, starts: Mapping[bytes, datetime]) -> None:
-    """Texts from this gateway again to these phones, unless they asked for none later. Any order of calls gives the
-    same."""
+    """Texts from this gateway, and the others that are as real, again to these phones, unless they asked for none
+    later. Any order of calls gives the same."""
     _at_phones(
         session,
         """
@@ -158,7 +158,7 @@ def opt_in(session: AnySession, gateway: str, starts: Mapping[bytes, datetime]) 
         where opt_outs.opted_out_at <= excluded.ended_at
         """,
         starts,
-        gateway,
+        opt_out_list(gateway),
     )
 
 

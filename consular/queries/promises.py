@@ -133,7 +133,9 @@ STOP: dict[str, str] = {
 
 ELIGIBILITY: dict[str, str] = {
     "sent_after_opt_out": """
-        select m.id::text from messages m join opt_outs o on o.value_index = m.endpoint_index and o.gateway = m.gateway
+        select m.id::text from messages m
+        join opt_outs o on o.value_index = m.endpoint_index
+            and o.gateway = case m.gateway when 'exercise' then 'exercise' else 'actual' end
         left join inbound_messages i on i.received_at = o.opted_out_at and i.kind = 'OPT_OUT'
         where m.kind = 'alert' and o.ended_at is null
         group by m.id, o.opted_out_at

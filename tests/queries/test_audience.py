@@ -153,8 +153,8 @@ def test_phones_are_counted_once_and_the_reasons_for_silence_apart(session) -> N
     add_phone(session, dead, "+2183", unusable=True)
     add_phone(session, renewed, "+2184", unusable=True)
     add_phone(session, renewed, "+2185", age=9)
-    session.add(OptOut(value_index=opted_out, gateway="twilio", opted_out_at=NOW))
-    session.add(OptOut(value_index=cipher.index("+2181", "phone"), gateway="twilio", opted_out_at=NOW, ended_at=NOW))
+    session.add(OptOut(value_index=opted_out, gateway="actual", opted_out_at=NOW))
+    session.add(OptOut(value_index=cipher.index("+2181", "phone"), gateway="actual", opted_out_at=NOW, ended_at=NOW))
     session.add(
         Registration(
             person_id=silent,

@@ -15,7 +15,7 @@ from consular.extensions import cipher, db
 from consular.models.assistance import RequestKind
 from consular.queries import board, counters
 from consular.services import inbound
-from tests.factories import alert_everybody, issue, make_crisis, make_people, phone, rows, states
+from tests.factories import alert_everybody, issue, make_crisis, make_people, phone, rows, set_messages, states
 from tests.fakes import FakeGateway
 from tests.services.test_delivery import assert_counted, run_together, send
 
@@ -276,6 +276,23 @@ def test_a_wrong_person_freezes_the_phone_and_tells_an_officer(session):
     work()
     assert stated(session) == [(None, None)] * 2, "a stranger's text says nothing of the person on record"
     assert requests(session) == ["needs_help", "wrong_person"]
+
+
+def test_a_stop_said_to_one_real_gateway_counts_at_all_of_them_until_start_is_said_to_any(session):
+    make_people(session, [phone(1)])
+    crisis = make_crisis(session, AlertStatus.ACTUAL)
+    waiting = issue(session, crisis, status=AlertStatus.ACTUAL)
+    set_messages(session, "gateway = 'http'")
+    hear("STOP", minutes=1, gateway="smpp")
+    work()
+    gateway = FakeGateway("http")
+    send(gateway)
+    assert gateway.submitted == []
+    assert states(session, waiting) == {"cancelled": 1}
+    assert states(session, issue(session, crisis, status=AlertStatus.ACTUAL)) == {}
+    hear("START", minutes=2, gateway="http")
+    work()
+    assert states(session, issue(session, crisis, status=AlertStatus.ACTUAL)) == {"queued": 1}
 
 
 def test_an_exercise_neither_silences_nor_freezes_a_real_phone(session):
