@@ -4,6 +4,7 @@ import socket
 
 import pytest
 import requests
+from twilio.base.exceptions import TwilioException
 
 from consular.drill.gateway.faults import FaultSource
 from consular.drill.gateway.profiles import Fault
@@ -19,6 +20,8 @@ from tests.drill.test_gateway_http import post, talk
         ("500_after", 500, True),
         ("503_before", 503, False),
         ("suspended", 403, False),
+        ("20003", 401, False),
+        ("429_long", 429, False),
         ("21408", 400, False),
         ("redirect", 302, False),
         ("html_after", 200, True),
@@ -35,7 +38,7 @@ def test_faults_with_an_answer(start, fault, status, is_accepted):
         timeout=10,
     )
     assert answer.status_code == status
-    assert ("Retry-After" in answer.headers) == (fault == "429")
+    assert ("Retry-After" in answer.headers) == fault.startswith("429")
     assert gateway.stats()["accepted"] == int(is_accepted)
     assert len(gateway.sdk().messages.list(to="+218911234567")) == int(is_accepted)
 
@@ -115,3 +118,32 @@ def test_wrong_options_get_one_sentence(capsys, options, monkeypatch):
     monkeypatch.setenv(ENVIRONMENT_NAME, "t")
     assert main(["--account-sid", ACCOUNT_SID, "--inbound-url", "http://127.0.0.1:1/", *options]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_the_list_can_lag_and_fail_while_the_gateway_runs(start):
+    gateway = start("--profile", "lean")
+    gateway.create("+218911234567")
+    messages = gateway.sdk().messages
+
+    def change(what, **values):
+        return gateway.session.post(f"{gateway.url}/_sim/{what}", json=values, timeout=10).status_code
+
+    assert change("list", lag_seconds=None) == 200
+    assert messages.list(to="+218911234567") == []
+    assert change("list", is_failing=True) == 200
+    with pytest.raises(TwilioException, match="500"):
+        messages.list(to="+218911234567")
+    assert change("list") == 200
+    assert len(messages.list(to="+218911234567")) == 1
+    assert change("network", no_such=1) == 400
+
+
+def test_callbacks_can_be_lost_from_some_moment_on_and_the_log_says_which_were_taken(start, receiver):
+    gateway = start("--profile", "perfect", "--speed", "100")
+    gateway.create("+218961234567", StatusCallback=f"{receiver.url}/status/1")
+    gateway.settle()
+    gateway.session.post(f"{gateway.url}/_sim/network", json={"lost_callback": 1.0}, timeout=10)
+    gateway.create("+218961234568", StatusCallback=f"{receiver.url}/status/2")
+    gateway.settle()
+    assert [row["acknowledged"] for row in gateway.rows("log")] == [["sent", "delivered"], []]
+    assert receiver.at("/status/2") == []

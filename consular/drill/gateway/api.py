@@ -41,7 +41,7 @@ class MessagesApi:
         self._network = network
         self._people = people
         self._faults = faults
-        self._listing = Listing(world.store, self._renderer, list_lag_seconds)
+        self.listing = Listing(world.store, self._renderer, list_lag_seconds)
         self.refused = 0
 
     def answer(self, head: Head, body: bytes) -> Answer | None:
@@ -52,7 +52,7 @@ class MessagesApi:
             if head.method == "POST":
                 return self._create(head, body)
             if head.method == "GET":
-                return Answer(self._listing.page(form_fields(head.query), self._clock()))
+                return Answer(self.listing.page(form_fields(head.query), self._clock()))
             return Answer(response(405, b"{}", headers="Allow: GET, POST\r\n"))
         match = self._message_path.fullmatch(head.path)
         if match is not None and head.method == "GET":
@@ -61,9 +61,9 @@ class MessagesApi:
 
     def _fetch(self, sid: str) -> bytes:
         number = self._store.number(sid)
-        if number is None or not self._listing.is_visible(number, self._clock()):
+        if number is None or not self.listing.is_visible(number, self._clock()):
             return error(404, 20404)
-        return self._listing.single(number)
+        return self.listing.single(number)
 
     def _create(self, head: Head, body: bytes) -> Answer | None:
         if not head.content_type.startswith(_FORM):

@@ -1,13 +1,16 @@
 """What trainers, the drill's runner and tests ask the practice gateway itself (under /_sim, loopback only)."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from consular.drill.gateway.faults import FaultSource
 from consular.drill.gateway.http1 import Head, form_fields, response
+from consular.drill.gateway.listing import Listing
+from consular.drill.gateway.network import PhoneNetwork
 from consular.drill.gateway.people import People
-from consular.drill.gateway.profiles import Fault
+from consular.drill.gateway.profiles import Fault, Network
 from consular.drill.gateway.store import STATUS_NAMES, Status, Store, digest, link, reference
 from consular.drill.gateway.timing import Answer
 
@@ -16,12 +19,25 @@ Stats = Callable[[], dict[str, Any]]
 
 
 class Control:
-    """GET stats, log, answers, expected, quiet; POST faults (JSON: fault -> share), texts (form: From, To, Body)."""
+    """GET stats, log, answers, expected, quiet; POST faults (JSON: fault -> share), texts (form: From, To, Body),
 
-    def __init__(self, store: Store, people: People, faults: FaultSource, stats: Stats) -> None:
+    network (JSON: names of Network -> values), list (JSON: lag_seconds, null for ever; is_failing).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        people: People,
+        faults: FaultSource,
+        network: PhoneNetwork,
+        listing: Listing,
+        stats: Stats,
+    ) -> None:
         self._store = store
         self._people = people
         self._faults = faults
+        self._network = network
+        self._listing = listing
         self._stats = stats
 
     def answer(self, head: Head, body: bytes) -> Answer:
@@ -38,8 +54,8 @@ class Control:
             return _lines(answer.row() for answer in self._people.inbox.answers)
         if route == ("GET", "expected"):
             return _lines(self.expected(query.get("to")))
-        if route == ("POST", "faults"):
-            return self._set_faults(body)
+        if route in {("POST", "faults"), ("POST", "network"), ("POST", "list")}:
+            return self._set_faults(body) if route[1] == "faults" else self._change(route[1], body)
         if route == ("POST", "texts"):
             fields = form_fields(body.decode("ascii", "replace"))
             return _json({"sid": self._people.speak(fields["From"], fields["To"], fields["Body"])})
@@ -64,6 +80,7 @@ class Control:
                 "error_code": record.error_code or None,
                 "created_at": record.created_at,
                 "sent_at": record.sent_at or None,
+                "acknowledged": self._store.acknowledged(number),
             }
 
     def expected(self, to: str | None) -> Iterator[dict[str, Any]]:
@@ -92,6 +109,20 @@ class Control:
             return Answer(response(400, f"A JSON object of fault and share; faults: {known}".encode(), "text/plain"))
         self._faults.shares = shares
         return _json({fault.value: share for fault, share in shares.items()})
+
+    def _change(self, what: str, body: bytes) -> Answer:
+        """How the network or the list behaves from now on; what is not named is as it was at the start."""
+        try:
+            values = json.loads(body)
+            if what == "network":
+                self._network.network = Network(**values)
+            else:
+                lag = values.get("lag_seconds", 0.0)
+                self._listing.lag_seconds = math.inf if lag is None else float(lag)
+                self._listing.is_failing = bool(values.get("is_failing", False))
+        except (ValueError, AttributeError, TypeError):
+            return Answer(response(400, (Control.__doc__ or "").encode(), "text/plain"))
+        return _json(values)
 
 
 def _bound(query: dict[str, str], name: str, otherwise: int) -> int:

@@ -6,14 +6,16 @@ from consular.drill.gateway.profiles import Fault
 from consular.drill.gateway.rendering import error
 from consular.drill.gateway.timing import After, Answer
 
-_BACKOFF_SECONDS = 1
+_BACKOFF_SECONDS, _LONG_BACKOFF_SECONDS = 1, 20
 _HALF = 0.5
 _PLAIN: dict[Fault, bytes] = {
     Fault.TOO_MANY: error(429, 20429, f"Retry-After: {_BACKOFF_SECONDS}\r\n"),
+    Fault.TOO_MANY_FOR_LONG: error(429, 20429, f"Retry-After: {_LONG_BACKOFF_SECONDS}\r\n"),
     Fault.ERROR_BEFORE: error(500, 20500),
     Fault.ERROR_AFTER: error(500, 20500),
     Fault.UNAVAILABLE: error(503, 20503),
     Fault.SUSPENDED: error(403, 20005),
+    Fault.NO_ACCESS: error(401, 20003),
     Fault.NO_PERMISSION: error(400, 21408),
     Fault.HTML_AFTER: response(200, b"<html><body>It works!</body></html>", "text/html"),
     Fault.WRONG_SID_AFTER: response(201, b'{"sid": "not-a-sid", "status": "queued"}'),

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 
 from consular.drill.gateway.http1 import response
-from consular.drill.gateway.rendering import Renderer
+from consular.drill.gateway.rendering import Renderer, error
 from consular.drill.gateway.store import Record, Status, Store
 
 MAX_PAGE = 1000
@@ -16,12 +16,16 @@ Test = Callable[[Record], bool]
 
 
 class Listing:
-    """Reads the store as GET /Messages does. lag_seconds: how long a new text stays out, math.inf for ever."""
+    """Reads the store as GET /Messages does. lag_seconds: how long a new text stays out, math.inf for ever.
+
+    Both attributes may be changed while the gateway runs.
+    """
 
     def __init__(self, store: Store, renderer: Renderer, lag_seconds: float) -> None:
         self._store = store
         self._renderer = renderer
         self.lag_seconds = lag_seconds
+        self.is_failing = False
 
     def is_visible(self, number: int, now: float) -> bool:
         """Whether a text shows up yet."""
@@ -33,7 +37,12 @@ class Listing:
         return response(200, json.dumps(document).encode("ascii"))
 
     def page(self, query: dict[str, str], now: float) -> bytes:
-        """One page. Filters: To, From, DateSent, DateSent>, DateSent< (a day or an ISO 8601 time; all inclusive)."""
+        """One page, 500 while the list is failing.
+
+        Filters: To, From, DateSent, DateSent>, DateSent< (a day or an ISO 8601 time; all inclusive).
+        """
+        if self.is_failing:
+            return error(500, 20500)
         size = min(MAX_PAGE, max(1, _whole(query.get("PageSize", ""), DEFAULT_PAGE)))
         page = _whole(query.get("Page", ""), 0)
         found: list[Record] = []

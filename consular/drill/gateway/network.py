@@ -20,14 +20,17 @@ SETTLING_SECONDS = 0.02
 
 
 class PhoneNetwork:
-    """Moves accepted texts on. `arrived(number)` is called when a text is on its phone."""
+    """Moves accepted texts on. `arrived(number)` is called when a text is on its phone.
+
+    `network` may be replaced while the gateway runs; texts that are under way keep what was rolled for them.
+    """
 
     def __init__(self, world: World, network: Network, callbacks: Webhooks, arrived: Callable[[int], None]) -> None:
         self._world = world
         self._store = world.store
         self._schedule = world.schedule
         self._rates = world.rates
-        self._network = network
+        self.network = network
         self._callbacks = callbacks
         self._arrived = arrived
 
@@ -44,20 +47,20 @@ class PhoneNetwork:
         to = self._store.phone(number)
         rolls = self._rolls(number)
         line = behaviour(to, self._world.seed, self._rates).line
-        base = 0.0 if rolls[2] < self._network.early_callback else self._world.latency_seconds + SETTLING_SECONDS
-        sent = base + self._between(self._network.sent_seconds, rolls[0])
-        is_reordered = rolls[3] < self._network.reordered
+        base = 0.0 if rolls[2] < self.network.early_callback else self._world.latency_seconds + SETTLING_SECONDS
+        sent = base + self._between(self.network.sent_seconds, rolls[0])
+        is_reordered = rolls[3] < self.network.reordered
         self._schedule.after(sent, self._move, number, Status.SENT, 0, is_reordered)
         if line in FAILURES:
             status, code = FAILURES[line]
-            final = sent + self._between(self._network.failed_seconds, rolls[1])
+            final = sent + self._between(self.network.failed_seconds, rolls[1])
             self._schedule.after(final, self._move, number, status, code, False)
             return
-        final = sent + self._between(self._network.delivered_seconds, rolls[1])
+        final = sent + self._between(self.network.delivered_seconds, rolls[1])
         if line is Line.REACHED:
-            if rolls[4] < self._network.contradicting:
+            if rolls[4] < self.network.contradicting:
                 self._schedule.after(final, self._move, number, Status.UNDELIVERED, 30008, False)
-                final += self._between(self._network.delivered_seconds, rolls[1])
+                final += self._between(self.network.delivered_seconds, rolls[1])
             self._schedule.after(final, self._move, number, Status.DELIVERED, 0, False)
         self._schedule.after(final, self._arrived, number)
 
@@ -73,13 +76,13 @@ class PhoneNetwork:
     def _move(self, number: int, status: Status, code: int, is_reordered: bool) -> None:
         self._store.set_status(number, status, code, self._world.clock())
         rolls = self._rolls(number)
-        if rolls[5 + status] < self._network.lost_callback:
+        if rolls[5 + status] < self.network.lost_callback:
             return
         delay = 0.0
         if is_reordered:
-            delay = self._between(self._network.delivered_seconds, rolls[1]) + 0.1
+            delay = self._between(self.network.delivered_seconds, rolls[1]) + 0.1
         self._schedule.after(delay, self._call_back, number, status, code)
-        if rolls[10] < self._network.doubled_callback:
+        if rolls[10] < self.network.doubled_callback:
             self._schedule.after(delay + 0.2 + rolls[11], self._call_back, number, status, code)
 
     def _call_back(self, number: int, status: Status, code: int) -> None:
@@ -101,4 +104,9 @@ class PhoneNetwork:
             fields["MessagingServiceSid"] = record.service
         if code:
             fields["ErrorCode"] = str(code)
-        self._callbacks.post(record.callback, fields)
+
+        def done(is_ok: bool) -> None:
+            if is_ok:
+                self._store.note_acknowledged(number, status)
+
+        self._callbacks.post(record.callback, fields, done)

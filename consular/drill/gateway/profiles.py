@@ -11,6 +11,7 @@ class Fault(StrEnum):
     """One way in which a create request goes wrong; "after" means the text was accepted all the same."""
 
     TOO_MANY = "429"
+    TOO_MANY_FOR_LONG = "429_long"
     ERROR_BEFORE = "500_before"
     ERROR_AFTER = "500_after"
     UNAVAILABLE = "503_before"
@@ -23,6 +24,7 @@ class Fault(StrEnum):
     WRONG_SID_AFTER = "wrong_sid_after"
     REDIRECT = "redirect"
     SUSPENDED = "suspended"
+    NO_ACCESS = "20003"
     NO_PERMISSION = "21408"
 
     @property

@@ -89,7 +89,7 @@ class Gateway:
             self._world, settings.auth_token, network, self._people, self._faults, profile.list_lag_seconds
         )
         self._has_control = ipaddress.ip_address(settings.host).is_loopback
-        self.control = Control(self._world.store, self._people, self._faults, self.stats)
+        self.control = Control(self._world.store, self._people, self._faults, network, self._api.listing, self.stats)
         self._servers: list[asyncio.Server] = []
 
     async def start(self) -> int:

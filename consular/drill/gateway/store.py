@@ -80,6 +80,7 @@ class Store:
         self._hashes = array("q")
         self._status = bytearray()
         self._errors = array("H")
+        self._acknowledged = bytearray()
         self._created = array("d")
         self._sent = array("d")
         self._phones: list[str] = []
@@ -142,6 +143,14 @@ class Store:
         if not self._sent[number]:
             self._sent[number] = now
 
+    def note_acknowledged(self, number: int, status: Status) -> None:
+        """The callback that reported this state of a text was answered with 2xx."""
+        self._acknowledged[number] |= 1 << status
+
+    def acknowledged(self, number: int) -> list[str]:
+        """The states of a text whose callbacks were answered with 2xx."""
+        return [name for value, name in enumerate(STATUS_NAMES) if self._acknowledged[number] >> value & 1]
+
     def numbers_with(self, status: Status) -> Iterator[int]:
         """Numbers of all texts in a state, newest first."""
         number = self._status.rfind(status)
@@ -198,6 +207,7 @@ class Store:
         self._hashes.append(text_hash)
         self._status.append(status)
         self._errors.append(0)
+        self._acknowledged.append(0)
         self._created.append(now)
         self._sent.append(0.0)
         self._phones.append(phone)
