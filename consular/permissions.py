@@ -21,7 +21,7 @@ __all__ = ["ACCESS", "APPROVERS", "AUTHORS", "EVERY_OFFICER", "PUBLIC", "READERS
 
 
 class Public:
-    """Open to everybody: pages without an account, and webhooks, which check a signature themselves."""
+    """Open to everybody: pages without an account, and webhooks, which check a signature or key themselves."""
 
     def __repr__(self) -> str:
         return "PUBLIC"
@@ -42,11 +42,13 @@ ACCESS: dict[str, Access] = {
     "health.alive": PUBLIC,
     "health.ready": PUBLIC,
     "health.metrics": PUBLIC,  # asks by itself where the request comes from
-    # citizens, and gateways, which sign what they send
+    # citizens, and gateways, which sign what they send or know our key
     "citizen.register": PUBLIC,
     "citizen.answer": PUBLIC,
     "webhooks.twilio_inbound": PUBLIC,
     "webhooks.twilio_status": PUBLIC,
+    "webhooks.http_inbound": PUBLIC,
+    "webhooks.http_receipt": PUBLIC,
     # signing in and out
     "officer.sign_in": PUBLIC,
     "officer.sign_out": EVERY_OFFICER,

@@ -12,6 +12,7 @@ import structlog
 
 from config import AnyGatewayConfig, GatewayConfig, HttpGatewayConfig, SmppGatewayConfig
 from consular.domain.ports import Publisher, SmsGateway
+from consular.providers.http_gateway.doorway import HttpDoorway
 from consular.providers.http_gateway.gateway import HttpGateway
 from consular.providers.http_gateway.keys import receipt_url
 from consular.providers.http_gateway.profile_files import open_profile
@@ -37,6 +38,7 @@ class Adapters:
     _gateways: dict[str, SmsGateway] = field(default_factory=dict)
     _publishers: dict[bool, list[Publisher]] = field(default_factory=dict)
     _doorway: Doorway | None = None
+    _http_doorway: HttpDoorway | None = None
 
     def gateway(self, name: str) -> SmsGateway | None:
         """The gateway `name`; None when it is not configured. Raises ValueError for wrong settings.
@@ -72,6 +74,15 @@ class Adapters:
             accounts = {settings.account_sid: twilio_settings(settings) for settings in configured}
             self._doorway = Doorway(accounts, self.config.webhook_base_url, self.config.secret_key.encode())
         return self._doorway
+
+    @property
+    def http_doorway(self) -> HttpDoorway:
+        """What calls of the HTTP gateway's operator are checked against; refuses all when there is none."""
+        if self._http_doorway is None:
+            given = self.config.http_gateway
+            gateways = {given.name: http_settings(given)} if given else {}
+            self._http_doorway = HttpDoorway(gateways, self.config.secret_key.encode())
+        return self._http_doorway
 
     def publishers(self, *, is_exercise: bool) -> list[Publisher]:
         """The accounts an alert is posted to; an exercise never has a real one.

@@ -1,6 +1,7 @@
 """The checks every call of an operator passes before anything is stored: which gateway, which key, which form."""
 
 import hashlib
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -97,7 +98,7 @@ class HttpDoorway:
         is_ours = is_key(standing_key(self.secret, settings, "inbound"), read_key(call))
         if settings.profile.inbound is None or not is_ours:
             raise ForgedCallError
-        return _text(read_fields(call), settings.profile.inbound)
+        return _text(read_fields(call), settings.profile.inbound, self.secret)
 
     def _settings(self, name: str) -> HttpSettings:
         settings = self.gateways.get(name)
@@ -127,7 +128,7 @@ def _reason(fields: CallFields, rules: ReceiptRules) -> FailureReason | None:
     return next((reason for pattern, reason in rules.failures if pattern.search(detail)), None)
 
 
-def _text(fields: CallFields, rules: InboundRules) -> HttpText:
+def _text(fields: CallFields, rules: InboundRules, secret: bytes) -> HttpText:
     if rules.text not in fields.values:
         raise MalformedCallError("text")
     named = fields.text(rules.charset).lower() if rules.charset else ""
@@ -135,7 +136,7 @@ def _text(fields: CallFields, rules: InboundRules) -> HttpText:
     if len(body) > LONGEST_TEXT:
         raise MalformedCallError("text")
     return HttpText(
-        message_id=_message_id(fields, rules),
+        message_id=_message_id(fields, rules, secret),
         sender=sender_number(_matching(fields, rules.sender, _SENDER, "sender"), rules),
         to=fields.text(rules.to)[:64] if rules.to else "",
         body=body,
@@ -143,12 +144,13 @@ def _text(fields: CallFields, rules: InboundRules) -> HttpText:
     )
 
 
-def _message_id(fields: CallFields, rules: InboundRules) -> str:
+def _message_id(fields: CallFields, rules: InboundRules, secret: bytes) -> str:
+    """The operator's id, else one made of the call: keyed, for it is stored in clear and numbers can be guessed."""
     if rules.id:
         return _matching(fields, rules.id, _ID, "id")
     if rules.time and fields.values.get(rules.time):
         whole = "&".join(f"{name}={value}" for name, value in sorted(fields.pairs))
-        return "h" + hashlib.sha256(whole.encode()).hexdigest()[:40]
+        return "h" + hmac.digest(secret, b"consular/http-gateway/text/" + whole.encode(), hashlib.sha256).hex()[:40]
     return uuid4().hex
 
 
