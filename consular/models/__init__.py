@@ -4,6 +4,7 @@ from consular.models import (  # noqa: F401
     alerts,
     assistance,
     audit,
+    capabilities,
     crises,
     inbound,
     messages,

@@ -43,6 +43,7 @@ class Exclusion(StrEnum):
     NO_PHONE = "no_phone"
     UNUSABLE_PHONE = "unusable_phone"
     OPTED_OUT = "opted_out"
+    NO_GATEWAY = "no_gateway"
 
 
 class Message(Base):
