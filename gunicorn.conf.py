@@ -1,7 +1,31 @@
 """gunicorn's settings for both web processes of the Procfile; the address is given there."""
 
 import os
+import sys
+import traceback
+from typing import Any
 
+from gunicorn.glogging import Logger
+
+
+class DiscreetLogger(Logger):
+    """Says that a request failed and where, never what was in it: calls of gateways have phones and texts in their
+    addresses."""
+
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        if str(msg).startswith("Invalid request"):
+            msg, args = "A request that is not HTTP was refused.", ()
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        if not str(msg).startswith("Error handling request"):
+            super().exception(msg, *args, **kwargs)
+            return
+        kind, _, trace = sys.exc_info()
+        super().error("A request failed: %s\n%s", kind, "".join(traceback.format_tb(trace)))
+
+
+logger_class = DiscreetLogger
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "32"))
