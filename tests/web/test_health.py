@@ -106,6 +106,14 @@ def test_a_database_that_is_away_is_told(app, client: FlaskClient, monkeypatch) 
     assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize(("revision", "status"), [("0001", 503), ("9999", 200)], ids=["behind", "ahead"])
+def test_a_schema_that_is_behind_is_told(session, client: FlaskClient, revision: str, status: int) -> None:
+    session.execute(text("update alembic_version set version_num = :revision"), {"revision": revision})
+    answer = client.get("/readyz")
+    assert answer.status_code == status
+    assert status == 200 or "run `consular migrate`" in answer.json["reason"]
+
+
 @pytest.mark.parametrize(
     ("address", "headers", "status"),
     [
