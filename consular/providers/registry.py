@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ from consular.providers.http_gateway.gateway import HttpGateway
 from consular.providers.http_gateway.keys import receipt_url
 from consular.providers.http_gateway.profile_files import open_profile
 from consular.providers.http_gateway.settings import HttpSettings
+from consular.providers.smpp.gateway import SmppGateway
+from consular.providers.smpp.received import NotStored, SmppReceipt, SmppText
 from consular.providers.smpp.settings import SmppSettings
 from consular.providers.twilio.doorway import Doorway
 from consular.providers.twilio.gateway import TwilioGateway
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from config import Config
 
 log = structlog.get_logger(__name__)
+
+KeepHeard = Callable[[Sequence[SmppReceipt], Sequence[SmppText]], None]
 
 
 @dataclass(slots=True)
@@ -51,6 +55,16 @@ class Adapters:
         if name not in self._gateways:
             self._gateways[name] = open_gateway(settings, self.config)
         return self._gateways[name]
+
+    def open_smpp(self, keep: KeepHeard) -> SmppGateway:
+        """A new gateway to the SMSC, not yet bound; only for the process that holds the lock of the bind.
+
+        keep: stores what came, all or nothing; whatever it raises, the SMSC is asked to deliver again. Raises
+        ValueError without settings or for wrong ones.
+        """
+        if self.config.smpp_gateway is None:
+            raise ValueError("The smpp gateway is not configured: set SMPP_HOST and the others.")
+        return SmppGateway(smpp_settings(self.config.smpp_gateway), partial(_keep_or_refuse, keep))
 
     def gateway_config(self, name: str) -> AnyGatewayConfig | None:
         """The settings of the gateway `name`, if any."""
@@ -152,6 +166,15 @@ def open_gateway(settings: GatewayConfig | HttpGatewayConfig, config: Config) ->
         return f"{base}/webhooks/twilio/status/{attempt_id}?k={callback_key(secret, attempt_id)}"
 
     return TwilioGateway(twilio_settings(settings), callback_url)
+
+
+def _keep_or_refuse(keep: KeepHeard, items: Sequence[SmppReceipt | SmppText]) -> None:
+    texts = [one for one in items if isinstance(one, SmppText)]
+    try:
+        keep([one for one in items if isinstance(one, SmppReceipt)], texts)
+    except Exception as error:
+        log.warning("heard_not_stored", error=type(error).__name__, texts=len(texts))
+        raise NotStored from error
 
 
 def open_publishers(config: Config, *, is_exercise: bool) -> list[Publisher]:

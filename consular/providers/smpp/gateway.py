@@ -28,7 +28,8 @@ class SmppGateway:
     poll() and close(), and only what it returned for is confirmed to the SMSC. When it raises anything but NotStored,
     the SMSC is asked to deliver again and the exception comes out of poll(), which may simply be called again.
 
-    provider_message_id is the id of the last part; the others are known to this process and find their attempt here.
+    provider_message_id is the id of the last part in its plainest spelling (smsc_ids.spellings); the others are known
+    to this process and find their attempt here.
     No exception and no representation of this object holds a number, a text or the password.
     """
 
@@ -51,6 +52,11 @@ class SmppGateway:
     def is_bound(self) -> bool:
         """Whether texts can leave now."""
         return self._link.is_bound
+
+    @property
+    def trouble(self) -> str:
+        """Why texts cannot leave now: the name of a refused bind's status, or what ended the last connection."""
+        return self._link.trouble
 
     def submit(self, request: SmsRequest) -> None:
         """Begin to hand over one text, or keep it in memory until the window has room or the bind stands."""

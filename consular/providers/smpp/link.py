@@ -87,6 +87,12 @@ class Link:
         self.state = State.DOWN
         self.session = 0
         self.refusal: StatusRule | None = None
+        self._last_reason = "not_connected_yet"
+
+    @property
+    def trouble(self) -> str:
+        """Why the bind does not stand: the SMSC's refusal by its name, else what ended the last connection."""
+        return self.refusal.name if self.refusal else self._last_reason
 
     @property
     def is_bound(self) -> bool:
@@ -184,6 +190,7 @@ class Link:
                 self._selector.unregister(self._socket)
             self._socket.close()
         self._loss = Loss(reason, self._unfinished > 0)
+        self._last_reason = reason
         self._socket, self._events, self._unfinished = None, 0, 0
         self._out.clear()
         self.state = State.DOWN

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from consular.domain.ports import FailureReason, RefusalScope, SendOutcome, SmsRequest, SmsResult
+from consular.domain.smsc_ids import same_phone, spellings
 from consular.providers.smpp.codes import StatusRule, rule_for
 from consular.providers.smpp.compose import Uncomposable, compose
-from consular.providers.smpp.ids import Delivery, Entry, Ledger, same_phone
+from consular.providers.smpp.ids import Delivery, Entry, Ledger
 from consular.providers.smpp.link import Link, Loss
 from consular.providers.smpp.pdus import decode_message_id
 from consular.providers.smpp.settings import SmppSettings
@@ -141,7 +142,7 @@ class Outbox:
         except CodecError:
             self._finish(part.text, _doubt("answer-unreadable"))
             return
-        self._taken(part, message_id, is_late=is_late)
+        self._taken(part, spellings(message_id)[0] if message_id else "", is_late=is_late)
 
     def lost(self, loss: Loss) -> None:
         """The link is gone: what left whole is UNKNOWN, what did not is NOT_SENT or waits for the next session."""

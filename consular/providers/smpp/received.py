@@ -44,9 +44,10 @@ class NotStored(Exception):
 class SmppReceipt:
     """What became of one part, or of a text of one part.
 
-    message_id: as the answer to submit_sm spelled it when this process sent the part, else as the receipt does (see
-    ids.spellings). attempt_id: only then, too. status: the word that counts for the whole text, see codes.map_status;
-    stat: the word of the receipt. error_code: "STAT:err", None without an error. to: the phone. parts: 0 when unknown.
+    message_id: the plainest spelling of the one in the answer to submit_sm (smsc_ids.spellings) when this process sent
+    the part, else as the receipt has it. attempt_id: only then, too. status: the word that counts for the whole text,
+    see codes.map_status; stat: the word of the receipt. error_code: "STAT:err", None without an error. to: the phone.
+    parts: 0 when unknown.
     """
 
     message_id: str

@@ -209,7 +209,7 @@ def test_an_answer_that_comes_too_late_is_handed_over_as_a_proof(smsc, connect):
     session.taken(pdu, "LATE1")
     side.drive(lambda: side.shelf.receipts)
     (proof,) = side.shelf.receipts
-    assert (proof.attempt_id, proof.message_id, proof.status) == (request.attempt_id, "LATE1", "ACCEPTD")
+    assert (proof.attempt_id, proof.message_id, proof.status) == (request.attempt_id, "late1", "ACCEPTD")
 
 
 def test_an_answer_to_nothing_is_ignored(smsc, connect):

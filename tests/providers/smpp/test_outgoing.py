@@ -29,7 +29,7 @@ def test_it_introduces_itself_as_a_transceiver_of_3_4(smsc, connect):
 def test_a_short_text_is_one_submit_sm_and_comes_back_with_its_id(smsc, connect):
     server = smsc()
     (result,) = connect(server.port).send(sms(body="Stay indoors [now]. €"))
-    assert (result.outcome, result.provider_message_id) == (SendOutcome.ACCEPTED, "1A2B3C00")
+    assert (result.outcome, result.provider_message_id) == (SendOutcome.ACCEPTED, "1a2b3c00")
     assert 0 < result.latency_seconds < 5
     (one,) = server.submitted
     message = one.message
@@ -68,7 +68,7 @@ def test_a_long_text_arrives_whole_under_one_reference_and_is_accepted_when_all_
     assert {message.esm_class for message in messages} == {0x40}
     assert headers == [bytes((5, 0, 3, headers[0][3], len(messages), n)) for n in range(1, len(messages) + 1)]
     assert "".join(alphabets.decode(data, messages[0].data_coding) for data in octets) == body
-    assert (result.outcome, result.provider_message_id) == (SendOutcome.ACCEPTED, f"{0x1A2B3C00 + len(messages) - 1:X}")
+    assert (result.outcome, result.provider_message_id) == (SendOutcome.ACCEPTED, f"{0x1A2B3C00 + len(messages) - 1:x}")
 
 
 def test_two_long_texts_have_two_references(smsc, connect):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consular.domain.smsc_ids import same_phone, spellings
 from consular.providers.smpp import pdus
-from consular.providers.smpp.ids import same_phone, spellings
 from consular.providers.smpp.pdus import Address, ShortMessage
 from consular.providers.smpp.reassembly import REPEAT_SECONDS, Arrived, Reassembly, Ticket
 from consular.providers.smpp.received import TextPart, receipt_words, text_part
