@@ -4,10 +4,13 @@ variable."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlsplit
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class ConfigError(Exception):
@@ -100,6 +103,8 @@ class Config:
     exercise_gateway: GatewayConfig | None = None
     mission_name: str = "Consular service"
     mission_phone: str | None = None
+    canary_phones: tuple[str, ...] = field(default=(), repr=False)
+    canary_hour: int = 6
     mastodon_url: str | None = None
     mastodon_token: str | None = field(default=None, repr=False)
     mastodon_account: str | None = None
@@ -158,6 +163,8 @@ class _Reader:
             "exercise_gateway": self._gateway("exercise", "EXERCISE_GATEWAY", None),
             "mission_name": self._text("MISSION_NAME") or "Consular service",
             "mission_phone": self._text("MISSION_PHONE"),
+            "canary_phones": self._phones("CANARY_PHONES"),
+            "canary_hour": self._number("CANARY_HOUR", 6),
             **self._accounts("", "https://api.telegram.org"),
             **self._accounts("EXERCISE_", None),
             "trusted_proxies": self._number("TRUSTED_PROXIES", 0),
@@ -167,6 +174,8 @@ class _Reader:
             "session_hours": self._number("SESSION_HOURS", 12, least=1),
             "metrics_token": self._secret("METRICS_TOKEN") if self._text("METRICS_TOKEN") else None,
         }
+        if isinstance(config["canary_hour"], int) and config["canary_hour"] > 23:
+            self.problems.append("CANARY_HOUR must be an hour of the day in UTC, 0 to 23")
         self._accounts_differ(config["twilio_gateway"], config["exercise_gateway"])
         if self.problems:
             raise ConfigError("\n".join(self.problems))
@@ -233,6 +242,17 @@ class _Reader:
         if value < least:
             self.problems.append(f"{name} must be at least {least}")
         return value
+
+    def _phones(self, name: str) -> tuple[str, ...]:
+        given = [phone.replace(" ", "") for phone in (self._text(name) or "").split(",")]
+        phones = tuple(dict.fromkeys(phone for phone in given if phone))
+        wrong = sum(1 for phone in phones if not _E164.fullmatch(phone))
+        if wrong:
+            self.problems.append(
+                f"{name} holds {wrong} that {'is' if wrong == 1 else 'are'} no phone number: give each with + and its "
+                "country code, such as +218911234567, with commas between them"
+            )
+        return phones
 
     def _rate(self, name: str, default: float) -> float:
         try:

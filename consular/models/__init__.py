@@ -12,6 +12,8 @@ from consular.models import (  # noqa: F401
     operations,
     people,
     places,
+    proofs,
+    readiness,
     receipts,
     social,
     statuses,

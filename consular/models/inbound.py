@@ -24,13 +24,15 @@ class InboundMessage(Base):
 
     sender_index: blind index of the sender's phone as it was written. kind and the rest are filled in when it is
     processed;
-    people_matched: how many people on record the phone belongs to.
+    people_matched: how many people on record the phone belongs to. missing_parts: how many parts of a long text had not
+    come when it had to be kept.
     """
 
     __tablename__ = "inbound_messages"
     __table_args__ = (
         UniqueConstraint("gateway", "provider_message_id"),
         Index("ix_inbound_messages_waiting", "received_at", postgresql_where=text("processed_at is null")),
+        Index("ix_inbound_messages_processed", "processed_at", postgresql_where=text("processed_at is not null")),
         Index("ix_inbound_messages_gap_filled", "gateway", "received_at", postgresql_where=text("path = 'poller'")),
         Index("ix_inbound_messages_sender_index", "sender_index"),
     )
@@ -44,6 +46,7 @@ class InboundMessage(Base):
     body_sealed: Mapped[Sealed]
     raw_sealed: Mapped[Sealed]
     received_at: Mapped[Moment]
+    missing_parts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     processed_at: Mapped[MaybeMoment]
     tries: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     kind: Mapped[str | None] = mapped_column(String(16))

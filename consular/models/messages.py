@@ -31,10 +31,11 @@ from consular.models.people import Channel
 
 
 class MessageKind(StrEnum):
-    """What a message is: the alert itself, or the automatic receipt for one reply."""
+    """What a message is: the alert itself, the automatic receipt for one reply, or a test text to our own handset."""
 
     ALERT = "alert"
     ACKNOWLEDGEMENT = "acknowledgement"
+    CANARY = "canary"
 
 
 class Exclusion(StrEnum):
@@ -130,7 +131,20 @@ class MessageAttempt(Base):
     """One try to hand a message to a gateway; append-only, written when its outcome is known or its lease is over."""
 
     __tablename__ = "message_attempts"
-    __table_args__ = (Index("ix_message_attempts_message_id", "message_id"),)
+    __table_args__ = (
+        Index("ix_message_attempts_message_id", "message_id"),
+        Index(
+            "ix_message_attempts_smsc_id",
+            "provider_message_id",
+            postgresql_where=text("gateway = 'smpp' and provider_message_id is not null"),
+        ),
+        Index(
+            "ix_message_attempts_recorded_at",
+            "recorded_at",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": 32, "autosummarize": True},
+        ),
+    )
 
     id: Mapped[UuidKey]
     message_id: Mapped[int] = mapped_column(BigInteger)

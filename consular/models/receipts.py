@@ -20,8 +20,13 @@ class ReceiptEvent(Base):
 
     __tablename__ = "receipt_events"
     __table_args__ = (
-        UniqueConstraint("gateway", "provider_message_id", "status", "error_code"),
+        UniqueConstraint(
+            *("gateway", "provider_message_id", "status", "error_code", "attempt_id"),
+            name="uq_receipt_events_identity",
+            postgresql_nulls_not_distinct=True,
+        ),
         Index("ix_receipt_events_waiting", "received_at", postgresql_where=text("processed_at is null")),
+        Index("ix_receipt_events_applied", "processed_at", postgresql_where=text("result = 'applied'")),
     )
 
     id: Mapped[UuidKey]

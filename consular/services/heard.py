@@ -29,11 +29,18 @@ _REQUESTS = {
     ReplyKind.OPT_OUT: RequestKind.OPTED_OUT,
 }
 
+_LOOKED_AT = (ReplyKind.NEEDS_HELP, ReplyKind.UNCLEAR, ReplyKind.WRONG_PERSON)
+"""What a human reads even when a handset of the mission wrote it."""
+
+OWN_TEXT = "CANARY"
+"""What a text from a handset of the mission is read as: no statement of anybody."""
+
 
 @dataclass(slots=True)
 class HeardText:
     """people: everybody on record behind the phone. questions: by person, the open question they answer. kind, count:
-    its reading."""
+    its reading. is_own: the phone is a handset of the mission, so that nobody is behind it; canary: the number of the
+    test text it answers."""
 
     row: Row[Any]
     sender: str
@@ -43,6 +50,8 @@ class HeardText:
     questions: dict[UUID, Row[Any]] = field(default_factory=dict)
     kind: ReplyKind = ReplyKind.UNCLEAR
     count: int | None = None
+    is_own: bool = False
+    canary: int | None = None
 
     @property
     def language(self) -> str | None:
@@ -108,6 +117,8 @@ class HeardText:
         )
 
     def _request_kind(self) -> RequestKind | None:
+        if self.is_own and self.kind not in _LOOKED_AT:
+            return None
         if not self.people:
             return RequestKind.NEEDS_HELP if self.kind is ReplyKind.NEEDS_HELP else RequestKind.UNKNOWN_SENDER
         if self.stated is Stated.UNCLEAR:
@@ -120,6 +131,8 @@ class HeardText:
         """(inbound id, crisis, language, template) of the automatic receipt; None for STOP and for what is no phone."""
         if self.kind is ReplyKind.OPT_OUT or not self.sender.startswith("+"):
             return None
+        if self.is_own and self.kind is not ReplyKind.NEEDS_HELP:
+            return None
         template = (self.stated or self.kind).value
         return self.row.id, self._first("crisis_id"), self.language or "en", template
 
@@ -127,11 +140,11 @@ class HeardText:
         """What is written on the text's own row, as queries.inbound.finish takes it."""
         return (
             self.row.id,
-            self.kind.value,
+            OWN_TEXT if self.is_own else self.kind.value,
             self.count,
             self._first("crisis_id"),
             self._first("event_id"),
-            self._first("message_id"),
+            self.canary if self.is_own else self._first("message_id"),
             self._only_person(),
             len(self.people),
         )
