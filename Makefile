@@ -6,7 +6,7 @@ CONSULAR = .venv/bin/consular
 RUN_PROCESSES = web hooks worker-twilio worker-http worker-exercise worker-inbound worker-receipts worker-social clock
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev test drill demo up bench lint types check lock clean
+.PHONY: help install dev test drill demo up bench load lint types check lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ up: install ## run for real with the settings of .env or of the environment
 
 bench: dev ## run the benchmarks
 	@.venv/bin/python bench/run.py $(ARGS)
+
+load: dev ## run the load scenarios and print their table (ARGS="--small" for a few minutes, "--only L4,L9")
+	@.venv/bin/python -m bench.load $(ARGS)
 
 lint: dev ## ruff: rules and format; import contracts
 	@.venv/bin/ruff check .

@@ -14,7 +14,6 @@ import secrets
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +21,10 @@ from pathlib import Path
 from uuid import UUID
 
 import requests
-from board_rows import fill
 from sqlalchemy import text
 
+from bench.board_rows import fill
+from bench.officers import polling
 from config import Config
 from consular import create_app
 from consular.cli.operate import upgrade_schema
@@ -211,57 +211,22 @@ def _polled(env: dict[str, str], crisis_id: UUID, options: argparse.Namespace) -
         visitor = Visitor(url)
         visitor.open("/officer/sign-in")
         visitor.send(visitor.form("sign-in"), username="bench", password=PASSWORD)
-        cookies = visitor._session.cookies
+        cookies = visitor._session.cookies.get_dict()
         page = requests.get(f"{url}/officer/crises/{crisis_id}/board", cookies=cookies, timeout=30)
         page.raise_for_status()
-        stop, polls = threading.Event(), _Polls()
-        threads = [
-            threading.Thread(
-                target=polls.poll, args=(f"{url}/officer/crises/{crisis_id}/board/fragment", cookies, n, stop)
-            )
-            for n in range(options.officers)
-        ]
-        for thread in threads:
-            thread.start()
-        said = _replies(crisis_id, options.replies, options.seconds)
-        stop.set()
-        for thread in threads:
-            thread.join()
-    ranked = sorted(polls.milliseconds)
+        with polling(f"{url}/officer/crises/{crisis_id}/board/fragment", cookies, options.officers) as polls:
+            said = _replies(crisis_id, options.replies, options.seconds)
+        assert not polls.failures, polls.failures[:3]
     return {
         "officers": options.officers,
         "replies_per_s": said,
-        "polls": len(ranked),
+        "polls": len(polls.seen),
         "not_modified": polls.unchanged,
-        "poll_p50_ms": round(ranked[len(ranked) // 2], 1),
-        "poll_p95_ms": round(ranked[int(len(ranked) * 0.95)], 1),
-        "poll_max_ms": round(ranked[-1], 1),
+        "poll_p50_ms": polls.ms(50),
+        "poll_p95_ms": polls.ms(95),
+        "poll_max_ms": polls.ms(100),
         "fragment_bytes": polls.largest,
     }
-
-
-class _Polls:
-    """What the officers' browsers measured."""
-
-    def __init__(self) -> None:
-        self.milliseconds: list[float] = []
-        self.unchanged = 0
-        self.largest = 0
-
-    def poll(self, url: str, cookies, number: int, stop: threading.Event) -> None:  # type: ignore[no-untyped-def]
-        session = requests.Session()
-        session.cookies.update(cookies)
-        etag = ""
-        stop.wait(2.0 * (number % 50) / 50)
-        while not stop.is_set():
-            started = time.perf_counter()
-            answer = session.get(url, headers={"If-None-Match": etag, "X-Requested-With": "fetch"}, timeout=30)
-            self.milliseconds.append((time.perf_counter() - started) * 1000)
-            assert answer.status_code in (200, 304), answer.status_code
-            self.unchanged += answer.status_code == 304
-            etag = answer.headers["ETag"]
-            self.largest = max(self.largest, int(answer.headers.get("Content-Length", 0)))
-            stop.wait(max(0.0, 2.0 - (time.perf_counter() - started)))
 
 
 def _replies(crisis_id: UUID, per_second: int, seconds: float) -> float:

@@ -9,40 +9,20 @@ that time. The board is polled meanwhile by officers' sessions.
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import os
-import queue
-import random
 import sys
-import threading
 import time
-from dataclasses import dataclass, field
-from itertools import count
-from statistics import quantiles
-from urllib.parse import urlencode, urlsplit
 
-import delivery
-from twilio.request_validator import RequestValidator
-
+from bench import delivery, webhooks
+from bench.officers import polling
+from bench.open_loop import Heard, blow
 from consular import create_app
 from consular.drill import desk, enrolment, scenario, world
 from consular.extensions import cipher
 from consular.models.people import ContactPoint
 from consular.queries import drills
 from consular.services.transactions import unit_of_work
-
-SENDERS = 48
-_TEXTS = ("1", "2", "3", "I am safe", "मैं ठीक हूँ", "need help", "safe 4", "who is this", "أنا بخير", "pas en sécurité")
-
-
-@dataclass(slots=True)
-class Storm:
-    """What the senders saw."""
-
-    latencies: list[float] = field(default_factory=list)
-    failures: int = 0
-    stored: set[str] = field(default_factory=set)
 
 
 def main() -> int:
@@ -58,20 +38,19 @@ def main() -> int:
             enrolment.take_over([*by_form, *listed], "bench", lambda _: None)
             released = desk.issue(running.web_url, officers[0], chosen)
             delivery._measure(running)
-            requests = _requests(running, options)
-            stop = threading.Event()
-            board: list[float] = []
-            watchers = [_watcher(running, officers[0][0], released, board, stop) for _ in range(options.officers)]
-            storm = _blow(running, requests, options.seconds)
-            figures = _wait(storm, len(requests))
-            stop.set()
-            for watcher in watchers:
-                watcher.join()
+            calls = webhooks.replies(running, _phones(options.replies), options.replies, options.duplicates)
+            visitor = desk._signed_in(running.web_url, officers[0][0])
+            board = f"{running.web_url}{released.crisis_path}/board/fragment"
+            with polling(board, visitor._session.cookies.get_dict(), options.officers) as polls:
+                storm = blow(webhooks.address(running), calls, options.seconds).result()
+                figures = _wait(storm, len(calls))
     _print(
         {
             **figures,
-            **_quantiles("webhook", storm.latencies),
-            **_quantiles("board", board),
+            "webhook_p50_ms": storm.ms(50),
+            "webhook_p99_ms": storm.ms(99),
+            "board_p50_ms": polls.ms(50),
+            "board_p99_ms": polls.ms(99),
             "officers": options.officers,
         }
     )
@@ -87,95 +66,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _requests(running: world.World, options: argparse.Namespace) -> list[tuple[str, bytes, str]]:
-    """(sid, body, signature) in the order of sending; phones of people who were asked."""
-    with unit_of_work() as session:
-        points = session.query(ContactPoint).filter(ContactPoint.channel == "sms").limit(options.replies)
-        phones = [cipher.open(point.value_sealed, "contact_points.value", point.id) for point in points]
-    url = f"{running.env['WEBHOOK_BASE_URL']}/webhooks/twilio/inbound"
-    validator = RequestValidator(running.env["EXERCISE_GATEWAY_AUTH_TOKEN"])
-    dice = random.Random(7)
-    made = []
-    for number in range(options.replies):
-        sid = f"SM{number:032x}"
-        form = {
-            "MessageSid": sid,
-            "SmsSid": sid,
-            "AccountSid": running.env["EXERCISE_GATEWAY_ACCOUNT_SID"],
-            "From": phones[number % len(phones)],
-            "To": running.env["EXERCISE_GATEWAY_FROM"],
-            "Body": dice.choice(_TEXTS),
-            "NumMedia": "0",
-            "NumSegments": "1",
-            "ApiVersion": "2010-04-01",
-        }
-        made.append((sid, urlencode(form).encode(), validator.compute_signature(url, form)))
-    made += dice.sample(made, int(len(made) * options.duplicates))
-    dice.shuffle(made)
-    return made
-
-
-def _blow(running: world.World, requests: list[tuple[str, bytes, str]], seconds: float) -> Storm:
-    storm, lock = Storm(), threading.Lock()
-    address = urlsplit(running.env["WEBHOOK_BASE_URL"]).netloc
-    waiting: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    started = time.monotonic() + 1.0
-    step = seconds / len(requests)
-
-    def send() -> None:
-        connection = http.client.HTTPConnection(address, timeout=30)
-        while (number := waiting.get()) is not None:
-            sid, body, signature = requests[number]
-            headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
-            try:
-                connection.request("POST", "/webhooks/twilio/inbound", body, headers)
-                answer = connection.getresponse()
-                answer.read()
-                is_stored = answer.status == 200
-            except (OSError, http.client.HTTPException):
-                connection.close()
-                is_stored = False
-            late = time.monotonic() - (started + number * step)
-            with lock:
-                storm.latencies.append(late)
-                storm.failures += not is_stored
-                if is_stored:
-                    storm.stored.add(sid)
-
-    threads = [threading.Thread(target=send) for _ in range(SENDERS)]
-    for thread in threads:
-        thread.start()
-    for number in count():
-        if number == len(requests):
-            break
-        pause = started + number * step - time.monotonic()
-        if pause > 0:
-            time.sleep(pause)
-        waiting.put(number)
-    for _ in threads:
-        waiting.put(None)
-    for thread in threads:
-        thread.join()
-    return storm
-
-
-def _watcher(
-    running: world.World, officer: desk.SignIn, released: desk.Released, times: list[float], stop: threading.Event
-) -> threading.Thread:
-    visitor = desk._signed_in(running.web_url, officer)
-
-    def watch() -> None:
-        while not stop.wait(2.0):
-            started = time.monotonic()
-            visitor.open(f"{released.crisis_path}/board/fragment")
-            times.append(time.monotonic() - started)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    return thread
-
-
-def _wait(storm: Storm, sent: int) -> dict[str, object]:
+def _wait(storm: Heard, sent: int) -> dict[str, object]:
     while True:
         with unit_of_work():
             heard = drills.replies()
@@ -185,17 +76,19 @@ def _wait(storm: Storm, sent: int) -> dict[str, object]:
     return {
         "sent": sent,
         "failures": storm.failures,
-        "acknowledged": len(storm.stored),
+        "acknowledged": len(storm.taken),
         "stored": int(heard.received),
-        "lost": len(storm.stored) - int(heard.received),
+        "lost": len(storm.taken) - int(heard.received),
         "reply_to_counters_p99_s": round(float(heard.p99), 3),
         "reply_to_board_p99_s": round(float(heard.p99) + 2.0, 3),
     }
 
 
-def _quantiles(name: str, values: list[float]) -> dict[str, float]:
-    cuts = quantiles(values, n=100)
-    return {f"{name}_p50_ms": round(cuts[49] * 1000, 1), f"{name}_p99_ms": round(cuts[98] * 1000, 1)}
+def _phones(number: int) -> list[str]:
+    """Phones of people who were asked."""
+    with unit_of_work() as session:
+        points = session.query(ContactPoint).filter(ContactPoint.channel == "sms").limit(number)
+        return [cipher.open(point.value_sealed, "contact_points.value", point.id) for point in points]
 
 
 def _print(figures: dict[str, object]) -> None:
