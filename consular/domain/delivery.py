@@ -97,6 +97,12 @@ FIRST_CALLBACK_GRACE = timedelta(seconds=60)
 SILENCE_BEFORE_RESEND = timedelta(minutes=3)
 """Where no list can be asked, so long must no receipt have come before a text counts as probably lost."""
 
+NO_TRACE = "no_trace"
+"""Error code of what was decided without a word from the gateway: any report proves more than that."""
+
+NO_ANSWER = "no_answer"
+"""Why a line is paused whose gateway leaves one request after the other without an answer."""
+
 VALIDITY_MARGIN = timedelta(minutes=5)
 """After validity plus this, a text without trace can no longer arrive."""
 
@@ -191,3 +197,19 @@ def after_silence(message_class: MessageClass | None, *, is_over: bool = False, 
     if message_class is MessageClass.SENSITIVE or unknowns >= MOST_UNKNOWNS:
         return MessageState.HELD
     return MessageState.QUEUED
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of an unknown text; wait in seconds, until it is looked at or sent again.
+
+    is_absent: the gateway does not have it, so that it is cancelled or expired when its alert ended; else it may be
+    under way and stays unknown.
+    """
+
+    state: MessageState
+    wait: float = 0.0
+    not_found_at: datetime | None = None
+    provider_id: str | None = None
+    error: str | None = None
+    is_absent: bool = True

@@ -29,9 +29,10 @@ with picked as (
     m.tries,
         m.deaths, m.priority, m.expires_at
 )
-select claimed.*, c.value_sealed, i.sender_sealed from claimed
+select claimed.*, c.value_sealed, i.sender_sealed, k.id as canary_id, k.phone_sealed, k.text_sealed from claimed
 left join contact_points c on c.id = claimed.contact_point_id
 left join inbound_messages i on i.id = claimed.inbound_id
+left join canaries k on k.message_id = claimed.id
 order by claimed.priority desc, claimed.id
 """)
 
@@ -79,18 +80,20 @@ returning extract(epoch from starts_at - clock_timestamp()) as starts_in, starts
 second'
 """)
 
+# An answer decides on its own attempt while that is open, also when it comes after the lease. That a text was taken is
+# proof whatever became of its row meanwhile, unless a later attempt is under way or a report said more.
 _RECORD = text("""
 with r as (
     select * from unnest(cast(:ids as bigint[]), cast(:attempts as uuid[]), cast(:states as text[]), cast(:outcomes as
     text[]),
         cast(:provider_ids as text[]), cast(:errors as text[]), cast(:reasons as text[]), cast(:statuses as int[]),
-        cast(:latencies as float8[]), cast(:waits as float8[]))
-    as r (id, attempt_id, state, outcome, provider_id, error, reason, http_status, latency, wait)
+        cast(:latencies as float8[]), cast(:waits as float8[]), cast(:ages as float8[]))
+    as r (id, attempt_id, state, outcome, provider_id, error, reason, http_status, latency, wait, age)
 ), tried as (
     insert into message_attempts (id, message_id, gateway, worker, started_at, outcome, http_status,
     provider_message_id,
                                   error_code, latency_seconds)
-    select attempt_id, id, :gateway, :worker, now() - latency * interval '1 second', outcome, http_status,
+    select attempt_id, id, :gateway, :worker, now() - age * interval '1 second', outcome, http_status,
     provider_id, error,
            latency from r
     on conflict (id) do nothing
@@ -106,8 +109,11 @@ update messages m set
     not_before = case when r.state in ('queued', 'unknown') then now() + r.wait * interval '1 second' else
     m.not_before end
 from r join before on before.id = r.id left join alert_events e on e.id = before.event_id
-where m.id = r.id and m.attempt_id = r.attempt_id
-  and (m.state = 'sending' or (m.state in ('unknown', 'queued', 'held') and r.state = 'accepted'))
+where m.id = r.id and (
+    (m.attempt_id = r.attempt_id and m.state in ('sending', 'unknown'))
+    or (r.state = 'accepted' and (
+        m.state in ('unknown', 'queued', 'held', 'cancelled', 'expired') or m.error_code = 'no_trace'
+        or (m.state = 'claimed' and m.attempt_id <> r.attempt_id))))
 returning m.id, m.event_id, before.state as before, m.state as after
 """)
 
@@ -123,7 +129,8 @@ from mine where m.id = mine.id
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
-    """One line of _RECORD; waits in seconds."""
+    """One line of _RECORD. latency: of the answer; wait: until it may be tried again; age: since it was handed over; in
+    seconds."""
 
     id: int
     attempt_id: UUID
@@ -135,6 +142,7 @@ class OutcomeRow:
     http_status: int | None
     latency: float
     wait: float
+    age: float = 0.0
 
 
 def claim(
@@ -186,6 +194,7 @@ def record(
         "statuses": [row.http_status for row in rows],
         "latencies": [row.latency for row in rows],
         "waits": [row.wait for row in rows],
+        "ages": [row.age for row in rows],
     }
     return session.execute(_RECORD, values).all()
 
@@ -222,15 +231,27 @@ def pause_sender(session: AnySession, gateway: str, seconds: float, reason: str)
     )
 
 
-def open_line(session: AnySession, gateway: str) -> float:
-    """Make sure that the sender has its row; seconds until its pause is over (0: not paused)."""
+def open_line(session: AnySession, gateway: str) -> tuple[float, str | None]:
+    """Make sure that the sender has its row; seconds until its pause is over (0: not paused), and the last reason."""
     session.execute(
         text("insert into senders (gateway, next_free_at) values (:g, now()) on conflict do nothing"), {"g": gateway}
     )
-    left = session.execute(
-        text("select extract(epoch from paused_until - now()) from senders where gateway = :g"), {"g": gateway}
-    ).scalar()
-    return max(0.0, float(left or 0.0))
+    left, reason = session.execute(
+        text("select extract(epoch from paused_until - now()), pause_reason from senders where gateway = :g"),
+        {"g": gateway},
+    ).one()
+    return max(0.0, float(left or 0.0)), reason
+
+
+def trust_line(session: AnySession, gateway: str) -> None:
+    """The sender works again: forget why it was paused, unless it is paused again."""
+    session.execute(
+        text("""
+        update senders set pause_reason = null, paused_until = null
+        where gateway = :gateway and coalesce(paused_until, now()) <= now()
+        """),
+        {"gateway": gateway},
+    )
 
 
 def cancel_claimed(session: AnySession, message_id: int, attempt_id: UUID) -> None:

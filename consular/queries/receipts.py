@@ -11,11 +11,12 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
 
-from consular.domain.delivery import RANK
+from consular.domain.delivery import NO_TRACE, RANK
 
 AnySession = Session | scoped_session[Session]
 
-_RANK_SQL = "case m.state " + " ".join(f"when '{state.value}' then {rank}" for state, rank in RANK.items()) + " end"
+_RANKS = " ".join(f"when m.state = '{state.value}' then {rank}" for state, rank in RANK.items())
+_RANK_SQL = f"case when m.error_code = '{NO_TRACE}' then 0 {_RANKS} end"
 
 _STORE = text("""
 insert into receipt_events (id, gateway, provider_message_id, attempt_id, status, error_code, raw_sealed, received_at)

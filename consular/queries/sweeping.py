@@ -4,14 +4,15 @@ once."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
 
-from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, MOST_DEATHS
+from consular.domain.canaries import CANARY_PRIORITY
+from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, MOST_DEATHS, Verdict
 from consular.domain.gateways import GATEWAYS
 from consular.extensions import db
 
@@ -57,18 +58,18 @@ from late where m.id = late.id returning m.id, m.event_id, late.state as before,
 _END_RECEIPTS = text(f"""
 update messages set state = 'expired', updated_at = now() where id in (
     select id from messages where state = 'queued' and gateway in ({", ".join(map(repr, GATEWAYS))})
-        and priority = :priority
+        and priority = any(:priorities)
         and event_id is null and expires_at <= now() order by id limit :limit for update skip locked)
 """)  # noqa: S608 - the inserted part is a constant of consular.domain
 
 _UNKNOWN = text("""
 select m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.sending_at,
 m.not_found_at,
-    m.expires_at, e.stopped_at, c.value_sealed, i.sender_sealed,
+    m.expires_at, e.stopped_at, c.value_sealed, i.sender_sealed, k.id as canary_id, k.phone_sealed,
     (select count(*) from message_attempts a where a.message_id = m.id and a.outcome = 'unknown') as unknowns
 from messages m left join contact_points c on c.id = m.contact_point_id left join inbound_messages i on i.id =
 m.inbound_id
-left join alert_events e on e.id = m.event_id
+left join alert_events e on e.id = m.event_id left join canaries k on k.message_id = m.id
 where m.state = 'unknown' and m.gateway = :gateway and m.not_before <= now() order by m.not_before limit :limit
 """)
 
@@ -106,22 +107,6 @@ select
 fan-out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of an unknown text; wait in seconds, until it is looked at or sent again.
-
-    is_absent: the gateway does not have it, so that it is cancelled or expired when its alert ended; else it may be
-    under way and stays unknown.
-    """
-
-    state: str
-    wait: float = 0.0
-    not_found_at: datetime | None = None
-    provider_id: str | None = None
-    error: str | None = None
-    is_absent: bool = True
-
-
 def try_lock(session: AnySession) -> bool:
     """Whether this transaction is the only sweeper now."""
     return bool(session.execute(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar())
@@ -140,13 +125,13 @@ def end(session: AnySession, limit: int) -> Sequence[Row[Any]]:
 
 
 def end_receipts(session: AnySession, limit: int) -> None:
-    """Take queued receipts for replies out that come too late to be of use."""
-    session.execute(_END_RECEIPTS, {"limit": limit, "priority": ACKNOWLEDGEMENT_PRIORITY})
+    """Take queued receipts for replies, and test texts, out that come too late to be of use."""
+    session.execute(_END_RECEIPTS, {"limit": limit, "priorities": [ACKNOWLEDGEMENT_PRIORITY, CANARY_PRIORITY]})
 
 
-def unknowns(gateway: str, limit: int) -> Sequence[Row[Any]]:
+def unknowns(session: AnySession, gateway: str, limit: int) -> Sequence[Row[Any]]:
     """Texts nobody knows the fate of that are due for a look at the gateway's list."""
-    return db.session.execute(_UNKNOWN, {"gateway": gateway, "limit": limit}).all()
+    return session.execute(_UNKNOWN, {"gateway": gateway, "limit": limit}).all()
 
 
 def settle(session: AnySession, row: Row[Any], verdict: Verdict) -> Sequence[Row[Any]]:

@@ -3,16 +3,19 @@ counted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
+from consular.domain.canaries import CANARY_VALIDITY
 from consular.domain.delivery import ACKNOWLEDGEMENT_VALIDITY
 from consular.domain.ports import SmsRequest
 from consular.domain.segmentation import segment
 from consular.extensions import cipher
-from consular.services.texts import TextBook
+
+if TYPE_CHECKING:
+    from consular.services.ports import Book
 
 
 class WrongGatewayError(Exception):
@@ -41,13 +44,17 @@ class Preparer:
     """Prepares rows for one gateway. Texts of one event and language differ only in link and reference, so parts are
     kept."""
 
-    def __init__(self, book: TextBook, gateway: str) -> None:
+    def __init__(self, book: Book, gateway: str, address_of: Callable[[Any], str]) -> None:
         self._book = book
+        self._address_of = address_of
         self._is_exercise = gateway == "exercise"
         self._parts: dict[tuple[UUID, str, int], int] = {}
 
-    def prepare(self, row: Row[tuple[object, ...]]) -> Prepared | None:
+    def prepare(self, row: Any) -> Prepared | None:
         """The text of a claimed row; None when it has nothing to say. Raises KeyUnavailableError, WrongGatewayError."""
+        if row.canary_id is not None:
+            body = cipher.open(row.text_sealed, "canaries.text", row.canary_id)
+            return self._prepared(row, body, int(CANARY_VALIDITY.total_seconds()), segment(body).parts)
         if row.event_id is None:
             body = self._book.acknowledgement(row.template, row.language, row.id, is_exercise=self._is_exercise)
             if body is None:
@@ -62,11 +69,11 @@ class Preparer:
             self._parts[key] = segment(body).parts
         return self._prepared(row, body, event.validity_seconds, self._parts[key])
 
-    def _prepared(self, row: Row[tuple[object, ...]], body: str, validity_seconds: int, parts: int) -> Prepared:
+    def _prepared(self, row: Any, body: str, validity_seconds: int, parts: int) -> Prepared:
         return Prepared(
             number=row.id,
             attempt_id=row.attempt_id,
-            to=address_of(row),
+            to=self._address_of(row),
             body=body,
             validity_seconds=validity_seconds,
             parts=parts,
@@ -75,8 +82,13 @@ class Preparer:
         )
 
 
-def address_of(row: Row[tuple[object, ...]]) -> str:
-    """The phone a row's text goes to: a contact point of ours, or whoever wrote to us. Raises KeyUnavailableError."""
+def address_of(row: Any) -> str:
+    """The phone a row's text goes to: a contact point of ours, whoever wrote to us, or a handset of the mission.
+
+    Raises KeyUnavailableError.
+    """
+    if row.phone_sealed is not None:
+        return cipher.open(row.phone_sealed, "canaries.phone", row.canary_id)
     if row.value_sealed is not None:
         return cipher.open(row.value_sealed, "contact_points.value", row.contact_point_id)
     return cipher.open(row.sender_sealed, "inbound_messages.sender", row.inbound_id)

@@ -10,8 +10,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row
-
 from consular.domain.delivery import RANK, MessageState, message_number
 from consular.domain.gateways import GATEWAYS, gateways_for, status_of
 from consular.domain.ports import FailureReason
@@ -19,7 +17,8 @@ from consular.extensions import cipher
 from consular.queries import receipts
 from consular.queries.receipts import Report
 from consular.queueing import wakeups
-from consular.services.recording import note_changes
+from consular.services.ports import Rows, Store, Transaction
+from consular.services.sql_store import SqlStore
 from consular.services.transactions import unit_of_work
 
 BATCH = 500
@@ -39,8 +38,24 @@ def store(
 ) -> None:
     """Keep one receipt; the same one again changes nothing. Commits. A database error is raised: the gateway must try
     again."""
+    row = new_row(gateway, provider_message_id, attempt_id, status, error_code, raw, now)
+    with unit_of_work() as session:
+        receipts.store(session, [row])
+    wakeups.kick("receipts", at_most_every=0.25)
+
+
+def new_row(
+    gateway: str,
+    provider_message_id: str,
+    attempt_id: UUID | None,
+    status: str,
+    error_code: str | None,
+    raw: Sequence[tuple[str, str]],
+    now: datetime,
+) -> dict[str, Any]:
+    """One receipt as queries.receipts.store takes it."""
     receipt_id = uuid4()
-    row = {
+    return {
         "id": receipt_id,
         "gateway": gateway,
         "provider_message_id": provider_message_id,
@@ -50,29 +65,26 @@ def store(
         "raw_sealed": cipher.seal(json.dumps(list(raw)), "receipt_events.raw", receipt_id),
         "received_at": now,
     }
-    with unit_of_work() as session:
-        receipts.store(session, [row])
-    wakeups.kick("receipts", at_most_every=0.25)
 
 
-def process(read_status: ReadStatus, read_reason: ReadReason) -> int:
+def process(read_status: ReadStatus, read_reason: ReadReason, store: Store | None = None) -> int:
     """Apply the oldest waiting receipts, at most BATCH; how many were looked at. read_status: a gateway's verb to our
     state."""
-    with unit_of_work() as session:
-        rows = receipts.take(session, BATCH)
-        if not rows:
+    with (store or SqlStore()).begin() as rows:
+        taken = rows.take_receipts(BATCH)
+        if not taken:
             return 0
-        matches = _matches(session, rows)
+        matches = _matches(rows, taken)
         best: dict[int, Report] = {}
-        for row in rows:
+        for row in taken:
             report = _report(row, matches.get(row.id), read_status, read_reason)
             if report is not None and report.rank > best.get(report.message_id, _NO_REPORT).rank:
                 best[report.message_id] = report
-        changed = receipts.apply(session, sorted(best.values(), key=lambda report: report.message_id)) if best else []
+        changed = rows.apply_reports(sorted(best.values(), key=lambda report: report.message_id)) if best else []
         moved = {row.id for row in changed}
-        receipts.finish(session, {row.id: _result(row, matches.get(row.id), moved, read_status) for row in rows})
-        note_changes(session, changed)
-        return len(rows)
+        rows.finish_receipts({row.id: _result(row, matches.get(row.id), moved, read_status) for row in taken})
+        rows.note_changes(changed)
+        return len(taken)
 
 
 _NO_REPORT = Report(0, "", -1, "", None, None, datetime.min, None)  # noqa: DTZ901
@@ -86,34 +98,34 @@ class _Match:
     attempt_id: UUID | None
 
 
-def _matches(session: receipts.AnySession, rows: Sequence[Row[Any]]) -> dict[UUID, _Match]:
+def _matches(rows: Transaction, taken: Rows) -> dict[UUID, _Match]:
     """What each receipt is about: the attempt in its address is proof, else the gateway's own id tells."""
     found: dict[UUID, _Match] = {}
-    for gateway in {row.gateway for row in rows} & set(GATEWAYS):
-        mine = [row for row in rows if row.gateway == gateway]
-        found.update(_by_attempt(session, gateway, [row for row in mine if row.attempt_id is not None]))
-        found.update(_by_provider_id(session, gateway, [row for row in mine if row.attempt_id is None]))
+    for gateway in {row.gateway for row in taken} & set(GATEWAYS):
+        mine = [row for row in taken if row.gateway == gateway]
+        found.update(_by_attempt(rows, gateway, [row for row in mine if row.attempt_id is not None]))
+        found.update(_by_provider_id(rows, gateway, [row for row in mine if row.attempt_id is None]))
     return found
 
 
-def _by_attempt(session: receipts.AnySession, gateway: str, rows: Sequence[Row[Any]]) -> dict[UUID, _Match]:
+def _by_attempt(rows: Transaction, gateway: str, mine: Rows) -> dict[UUID, _Match]:
     """A text may have gone by another gateway since; but practice never tells about what is real, nor the reverse."""
-    if not rows:
+    if not mine:
         return {}
-    claimed = {row.id: _Match(message_number(row.attempt_id), row.attempt_id) for row in rows}
+    claimed = {row.id: _Match(message_number(row.attempt_id), row.attempt_id) for row in mine}
     numbers = [match.number for match in claimed.values() if match.number < 1 << 63]
-    real = receipts.existing(session, gateways_for(status_of(gateway)), numbers)
+    real = rows.existing(gateways_for(status_of(gateway)), numbers)
     return {receipt_id: match for receipt_id, match in claimed.items() if match.number in real}
 
 
-def _by_provider_id(session: receipts.AnySession, gateway: str, rows: Sequence[Row[Any]]) -> dict[UUID, _Match]:
-    if not rows:
+def _by_provider_id(rows: Transaction, gateway: str, mine: Rows) -> dict[UUID, _Match]:
+    if not mine:
         return {}
-    known = receipts.find_numbers(session, gateway, [row.provider_message_id for row in rows])
-    return {row.id: _Match(*known[row.provider_message_id]) for row in rows if row.provider_message_id in known}
+    known = rows.find_numbers(gateway, [row.provider_message_id for row in mine])
+    return {row.id: _Match(*known[row.provider_message_id]) for row in mine if row.provider_message_id in known}
 
 
-def _report(row: Row[Any], match: _Match | None, read_status: ReadStatus, read_reason: ReadReason) -> Report | None:
+def _report(row: Any, match: _Match | None, read_status: ReadStatus, read_reason: ReadReason) -> Report | None:
     state = read_status(row.status)
     if match is None or state is None:
         return None
@@ -131,7 +143,7 @@ def _report(row: Row[Any], match: _Match | None, read_status: ReadStatus, read_r
     )
 
 
-def _result(row: Row[Any], match: _Match | None, moved: set[int], read_status: ReadStatus) -> str:
+def _result(row: Any, match: _Match | None, moved: set[int], read_status: ReadStatus) -> str:
     if match is None:
         return "unmatched"
     if read_status(row.status) is None:

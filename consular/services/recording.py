@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 from sqlalchemy import Row
 
-from consular.domain.delivery import MessageState, after_send, counted_as, message_number
-from consular.domain.ports import FailureReason, RefusalScope, SendOutcome, SmsResult
-from consular.queries import counters, delivery, reach
+from consular.domain.delivery import NO_ANSWER, MessageState, after_send, counted_as, message_number
+from consular.domain.ports import FailureReason, RefusalScope, SendOutcome, SmsRequest, SmsResult
+from consular.queries import counters, reach
 from consular.queries.delivery import AnySession, OutcomeRow
+from consular.services.ports import Ports, Transaction
 from consular.services.preparing import Prepared
-from consular.services.transactions import unit_of_work
 
 log = structlog.get_logger(__name__)
 
@@ -23,62 +21,101 @@ _BATCH = 250
 _LONGEST_DELAY_SECONDS = 0.15
 _ACCOUNT_PAUSE_SECONDS = 60.0
 _COUNTRY_PAUSE_SECONDS = 300.0
+_SILENCE_PAUSE_SECONDS = 60.0
 _LONGEST_SLOWDOWN_SECONDS = 15.0
+_SILENT_ANSWERS = 20
+"""So many requests without an answer and none taken in between pause the line: the gateway hangs, and each would be a
+text of which nobody knows whether it left."""
 
 
 class Recorder:
     """Collects one worker's results. A result is kept until its row is written, also when the database fails
-    meanwhile."""
+    meanwhile.
 
-    def __init__(self, gateway: str, worker: str) -> None:
+    is_proven: the gateway takes texts. is_suspect: it last left requests without an answer, so the first one that it
+    leaves so again is enough.
+    """
+
+    def __init__(self, gateway: str, worker: str, ports: Ports) -> None:
         self._gateway = gateway
         self._worker = worker
+        self._store = ports.store
+        self._clock = ports.clock
+        self._rng = ports.rng
         self._results: list[SmsResult] = []
+        self._open: dict[UUID, Prepared] = {}
+        self._left_at: dict[UUID, float] = {}
         self._first_at = 0.0
         self._slowdowns = 0
-        self.handed_over: dict[UUID, Prepared] = {}
+        self._silent = 0
         self.is_proven = False
+        self.is_suspect = False
         self.recorded = 0
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is handed over, or answered and not yet written."""
-        return bool(self.handed_over or self._results)
+        """Whether something is marked, or answered and not yet written."""
+        return bool(self._open or self._results)
+
+    def expect(self, item: Prepared) -> None:
+        """A text is marked: its outcome will have to be written."""
+        self._open[item.attempt_id] = item
+
+    def handed_over(self, request: SmsRequest) -> None:
+        """A marked text leaves now."""
+        self._left_at[request.attempt_id] = self._clock.monotonic()
+
+    def keep_back(self, request: SmsRequest) -> None:
+        """A marked text does not leave after all: certainly not sent."""
+        self.take([SmsResult(request.attempt_id, SendOutcome.NOT_SENT, error_code="lease")])
 
     def take(self, results: Sequence[SmsResult]) -> None:
         """Collect answers."""
         if results and not self._results:
-            self._first_at = time.monotonic()
+            self._first_at = self._clock.monotonic()
         self._results.extend(results)
 
     def is_due(self) -> bool:
         """Whether it is time to write: many, old, or all there are."""
         if not self._results:
             return False
-        is_old = time.monotonic() - self._first_at >= _LONGEST_DELAY_SECONDS
-        return is_old or len(self._results) >= min(_BATCH, len(self.handed_over))
+        is_old = self._clock.monotonic() - self._first_at >= _LONGEST_DELAY_SECONDS
+        return is_old or len(self._results) >= min(_BATCH, len(self._open))
 
     def record(self) -> None:
         """Write every collected answer in one transaction. A database error leaves them collected."""
         results = self._results
         if not results:
             return
-        with unit_of_work() as session:
-            changed = delivery.record(session, self._gateway, self._worker, [self._outcome(one) for one in results])
-            self._slow_down(session, results)
+        now = self._clock.monotonic()
+        is_silent, is_heard = self._silence(results)
+        with self._store.begin() as rows:
+            changed = rows.record(self._gateway, self._worker, [self._outcome(one, now) for one in results])
+            self._slow_down(rows, results)
+            if is_silent:
+                self._pause_silent(rows)
+            elif is_heard and self.is_suspect:
+                rows.trust_line(self._gateway)
             stops = [message_number(one.attempt_id) for one in results if one.failure_reason is FailureReason.OPTED_OUT]
             if stops:
-                delivery.note_stops(session, stops)
-            note_changes(session, changed)
-        self.is_proven = self.is_proven or any(_proves_line(result) for result in results)
+                rows.note_stops(stops)
+            rows.note_changes(changed)
+        self._remember(results, is_silent=is_silent, is_heard=is_heard)
+
+    def _remember(self, results: Sequence[SmsResult], *, is_silent: bool, is_heard: bool) -> None:
+        """What is written is done with; and what it says about the gateway."""
+        self.is_suspect = is_silent or (self.is_suspect and not is_heard)
+        self.is_proven = not is_silent and (self.is_proven or any(_proves_line(result) for result in results))
+        self._silent = 0 if is_silent or is_heard else self._silent + _unanswered(results)
         self.recorded += len(results)
         self._results = []
         for result in results:
-            self.handed_over.pop(result.attempt_id, None)
+            self._open.pop(result.attempt_id, None)
+            self._left_at.pop(result.attempt_id, None)
 
-    def _outcome(self, result: SmsResult) -> OutcomeRow:
-        prepared = self.handed_over.get(result.attempt_id)
-        after = after_send(result, prepared.tries if prepared else 1, random.random())
+    def _outcome(self, result: SmsResult, now: float) -> OutcomeRow:
+        prepared = self._open.get(result.attempt_id)
+        after = after_send(result, prepared.tries if prepared else 1, self._rng.random())
         return OutcomeRow(
             id=message_number(result.attempt_id),
             attempt_id=result.attempt_id,
@@ -90,32 +127,47 @@ class Recorder:
             http_status=result.http_status,
             latency=result.latency_seconds,
             wait=after.retry_in_seconds,
+            age=now - self._left_at.get(result.attempt_id, now),
         )
 
-    def _slow_down(self, session: AnySession, results: Sequence[SmsResult]) -> None:
+    def _silence(self, results: Sequence[SmsResult]) -> tuple[bool, bool]:
+        """Whether the gateway leaves requests without an answer, and whether it answers."""
+        is_heard = any(_proves_line(one) for one in results)
+        most = 1 if self.is_suspect else _SILENT_ANSWERS
+        return not is_heard and self._silent + _unanswered(results) >= most, is_heard
+
+    def _pause_silent(self, rows: Transaction) -> None:
+        rows.pause_sender(self._gateway, _SILENCE_PAUSE_SECONDS, NO_ANSWER)
+        log.error("gateway_silent", gateway=self._gateway)
+
+    def _slow_down(self, rows: Transaction, results: Sequence[SmsResult]) -> None:
         refused = [one for one in results if one.outcome is SendOutcome.NOT_SENT and one.error_code != "lease"]
         if refused:
             asked = max((one.retry_after_seconds or 0.0 for one in refused), default=0.0)
-            own = min(_LONGEST_SLOWDOWN_SECONDS, 0.5 * 2**self._slowdowns) * random.uniform(0.5, 1.0)
-            delivery.pause_sender(session, self._gateway, max(asked, own), "throttled")
+            own = min(_LONGEST_SLOWDOWN_SECONDS, 0.5 * 2**self._slowdowns) * self._rng.uniform(0.5, 1.0)
+            rows.pause_sender(self._gateway, max(asked, own), "throttled")
             self._slowdowns = min(self._slowdowns + 1, 10)
         elif any(one.outcome is SendOutcome.ACCEPTED for one in results):
             self._slowdowns = 0
         for scope in (RefusalScope.ACCOUNT, RefusalScope.COUNTRY):
             far = [one for one in results if one.outcome is SendOutcome.REFUSED and one.scope is scope]
             if far:
-                self._stop_line(session, scope, far)
+                self._stop_line(rows, scope, far)
 
-    def _stop_line(self, session: AnySession, scope: RefusalScope, refused: Sequence[SmsResult]) -> None:
+    def _stop_line(self, rows: Transaction, scope: RefusalScope, refused: Sequence[SmsResult]) -> None:
         error = refused[0].error_code or str(refused[0].http_status)
         if scope is RefusalScope.ACCOUNT:
-            delivery.pause_sender(session, self._gateway, _ACCOUNT_PAUSE_SECONDS, f"account_refused:{error}")
+            rows.pause_sender(self._gateway, _ACCOUNT_PAUSE_SECONDS, f"account_refused:{error}")
             log.error("account_refused", gateway=self._gateway, error=error)
             return
-        known = (self.handed_over.get(one.attempt_id) for one in refused)
+        known = (self._open.get(one.attempt_id) for one in refused)
         for country in sorted({prepared.country for prepared in known if prepared and prepared.country}):
-            delivery.pause_country(session, self._gateway, country, error, _COUNTRY_PAUSE_SECONDS)
+            rows.pause_country(self._gateway, country, error, _COUNTRY_PAUSE_SECONDS)
             log.error("country_refused", gateway=self._gateway, country=country, error=error)
+
+
+def _unanswered(results: Sequence[SmsResult]) -> int:
+    return sum(1 for one in results if one.outcome is SendOutcome.UNKNOWN)
 
 
 def _proves_line(result: SmsResult) -> bool:

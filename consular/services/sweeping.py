@@ -3,30 +3,29 @@ database."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row
 
 from consular.domain.alerts import MessageClass
 from consular.domain.delivery import (
     ACKNOWLEDGEMENT_VALIDITY,
+    NO_TRACE,
     MessageState,
+    Verdict,
     after_not_found,
     after_silence,
     silence_ends_at,
 )
 from consular.domain.gateways import GATEWAYS
-from consular.domain.ports import GatewayError, NoListError, RemoteMessage, SmsGateway
+from consular.domain.ports import GatewayError, NoListError, SmsGateway
 from consular.domain.references import reference_of
 from consular.queries import sweeping
-from consular.queries.sweeping import Verdict
 from consular.queueing import QUEUES, Wakeups
-from consular.services.preparing import address_of
-from consular.services.recording import note_changes
+from consular.services.ports import Point, Ports, Steps, Store
+from consular.services.sql_store import SqlStore, actual_ports
 from consular.services.texts import TextBook
 from consular.services.transactions import unit_of_work
 
@@ -34,23 +33,26 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 1000
 _MOST_BATCHES = 10
-_LOOK_BACK = timedelta(seconds=5)
+_LOOK_BACK = timedelta(hours=2)
+"""A text is told by its reference; its age only bounds the list, and may be by a clock an hour off."""
 _LOOK_AGAIN_SECONDS = 30.0
 _LOOKS = 50
-_NO_TRACE = "no_trace"
+
+Settle = Callable[[Any, datetime], Verdict]
+"""From an unknown row and the database's time to what becomes of it."""
 
 
-def sweep() -> dict[str, int]:
+def sweep(store: Store | None = None) -> dict[str, int]:
     """Give up dead workers' leases and end what is too late or stopped; how many rows of each. One sweeper at a time
     does it."""
     counts = {"lapsed": 0, "ended": 0}
     for _ in range(_MOST_BATCHES):
-        with unit_of_work() as session:
-            if not sweeping.try_lock(session):
+        with (store or SqlStore()).begin() as rows:
+            if not rows.try_lock():
                 return {}
-            lapsed, ended = sweeping.lapse(session, _BATCH), sweeping.end(session, _BATCH)
-            sweeping.end_receipts(session, _BATCH)
-            note_changes(session, [*lapsed, *ended])
+            lapsed, ended = rows.lapse(_BATCH), rows.end(_BATCH)
+            rows.end_receipts(_BATCH)
+            rows.note_changes([*lapsed, *ended])
         counts["lapsed"] += len(lapsed)
         counts["ended"] += len(ended)
         if max(len(lapsed), len(ended)) < _BATCH:
@@ -79,70 +81,78 @@ def reconcile(gateway: SmsGateway, book: TextBook, seconds: float = 10.0) -> dic
 
     Begins no look after `seconds`, and none after one that failed: what is left comes next time.
     """
-    ends_at = time.monotonic() + seconds
-    with unit_of_work():
-        rows = sweeping.unknowns(gateway.name, _LOOKS)
-    settled: dict[str, int] = {}
-    for row in rows:
-        if time.monotonic() >= ends_at:
-            break
+    work = Reconciliation(gateway, actual_ports(book))
+    for _ in work.steps(seconds):
+        pass
+    return work.settled
+
+
+class Reconciliation:
+    """One round of looks. settled: how many texts went to which state."""
+
+    def __init__(self, gateway: SmsGateway, ports: Ports) -> None:
+        self._gateway = gateway
+        self._ports = ports
+        self._store = ports.store
+        self.settled: dict[str, int] = {}
+
+    def steps(self, seconds: float) -> Steps:
+        """Do the round, stopping at every point where a worker can be interrupted."""
+        ends_at = self._ports.clock.monotonic() + seconds
+        yield Point("unknowns")
+        with self._store.begin() as rows:
+            unknowns = rows.unknowns(self._gateway.name, _LOOKS)
+        for row in unknowns:
+            if self._ports.clock.monotonic() >= ends_at:
+                return
+            yield Point("look")
+            try:
+                settle = self._look(row)
+            except GatewayError:
+                log.warning("list_unavailable", gateway=self._gateway.name)
+                return
+            yield Point("looked")
+            self._settle(row, settle)
+
+    def _look(self, row: Any) -> Settle:
+        """What the gateway's list says about a text decides how it is settled. Raises GatewayError."""
         try:
-            state = _settle(gateway, book, row)
-        except GatewayError:
-            log.warning("list_unavailable", gateway=gateway.name)
-            break
-        settled[state] = settled.get(state, 0) + 1
-    return settled
+            listed = self._gateway.find(self._ports.address_of(row), row.sending_at - _LOOK_BACK)
+        except NoListError:
+            return self._silent
+        reference = f"Ref {reference_of(row.id)}"
+        found = next((message for message in listed if reference in message.body), None)
+        if found is None:
+            return self._not_found
+        return lambda *_: Verdict(MessageState.ACCEPTED, provider_id=found.provider_message_id)
 
+    def _settle(self, row: Any, settle: Settle) -> None:
+        with self._store.begin() as rows:
+            changed = rows.settle(row, settle(row, rows.now()))
+            rows.note_changes(changed)
+        state = str(changed[0].after) if changed else "settled"
+        self.settled[state] = self.settled.get(state, 0) + 1
 
-def _settle(gateway: SmsGateway, book: TextBook, row: Row[Any]) -> str:
-    reference = f"Ref {reference_of(row.id)}"
-    try:
-        listed = gateway.find(address_of(row), row.sending_at - _LOOK_BACK)
-    except NoListError:
-        return _apply(lambda session: _silent(session, book, row))
-    found = next((message for message in listed if reference in message.body), None)
-    if found is not None:
-        return _apply(lambda session: _found(session, row, found))
-    return _apply(lambda session: _not_found(session, book, row))
+    def _not_found(self, row: Any, now: datetime) -> Verdict:
+        message_class, validity = self._rule(row)
+        state = after_not_found(message_class, now, row.sending_at, row.not_found_at, validity, row.unknowns)
+        if state is None:
+            return Verdict(MessageState.UNKNOWN, _LOOK_AGAIN_SECONDS, row.not_found_at or now)
+        return Verdict(state, error=NO_TRACE)
 
+    def _silent(self, row: Any, now: datetime) -> Verdict:
+        """No list and no receipt so far: wait, and when that has lasted long enough, let the class decide."""
+        message_class, validity = self._rule(row)
+        is_over = row.stopped_at is not None or row.expires_at <= now
+        wait = (silence_ends_at(message_class, row.sending_at, validity, is_over=is_over) - now).total_seconds()
+        if wait > 0:
+            return Verdict(MessageState.UNKNOWN, wait, is_absent=False)
+        state = after_silence(message_class, is_over=is_over, unknowns=row.unknowns)
+        return Verdict(state, error=NO_TRACE, is_absent=False)
 
-def _apply(settle: Callable[[sweeping.AnySession], Sequence[Row[Any]]]) -> str:
-    with unit_of_work() as session:
-        changed = settle(session)
-        note_changes(session, changed)
-        return str(changed[0].after) if changed else "settled"
-
-
-def _found(session: sweeping.AnySession, row: Row[Any], found: RemoteMessage) -> Sequence[Row[Any]]:
-    return sweeping.settle(session, row, Verdict(MessageState.ACCEPTED, provider_id=found.provider_message_id))
-
-
-def _not_found(session: sweeping.AnySession, book: TextBook, row: Row[Any]) -> Sequence[Row[Any]]:
-    now = sweeping.database_now(session)
-    message_class, validity = _rule(book, row)
-    state = after_not_found(message_class, now, row.sending_at, row.not_found_at, validity, row.unknowns)
-    if state is None:
-        seen_at = row.not_found_at or now
-        return sweeping.settle(session, row, Verdict(MessageState.UNKNOWN, _LOOK_AGAIN_SECONDS, seen_at))
-    return sweeping.settle(session, row, Verdict(state))
-
-
-def _silent(session: sweeping.AnySession, book: TextBook, row: Row[Any]) -> Sequence[Row[Any]]:
-    """No list and no receipt so far: wait, and when that has lasted long enough, let the class decide."""
-    now = sweeping.database_now(session)
-    message_class, validity = _rule(book, row)
-    is_over = row.stopped_at is not None or row.expires_at <= now
-    wait = (silence_ends_at(message_class, row.sending_at, validity, is_over=is_over) - now).total_seconds()
-    if wait > 0:
-        return sweeping.settle(session, row, Verdict(MessageState.UNKNOWN, wait, is_absent=False))
-    state = after_silence(message_class, is_over=is_over, unknowns=row.unknowns)
-    return sweeping.settle(session, row, Verdict(state, error=_NO_TRACE, is_absent=False))
-
-
-def _rule(book: TextBook, row: Row[Any]) -> tuple[MessageClass | None, timedelta]:
-    """What decides about a row without proof: its alert's class (None: the receipt of a reply) and its validity."""
-    if row.event_id is None:
-        return None, ACKNOWLEDGEMENT_VALIDITY
-    frozen = book.event(row.event_id)
-    return frozen.message_class, timedelta(seconds=frozen.validity_seconds)
+    def _rule(self, row: Any) -> tuple[MessageClass | None, timedelta]:
+        """What decides about a row without proof: its alert's class (None: the receipt of a reply) and its validity."""
+        if row.event_id is None:
+            return None, ACKNOWLEDGEMENT_VALIDITY
+        frozen = self._ports.book.event(row.event_id)
+        return frozen.message_class, timedelta(seconds=frozen.validity_seconds)

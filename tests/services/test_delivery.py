@@ -20,11 +20,13 @@ from consular.domain.references import reference_of
 from consular.extensions import cipher, db
 from consular.models.alerts import AlertEvent
 from consular.queries import counters
+from consular.queries import delivery as statements
 from consular.security.fields import KeyUnavailableError, generate_keys
 from consular.security.links import links
-from consular.services import delivery, dispatch, sweeping
+from consular.services import dispatch, sweeping
 from consular.services.delivery import Pace, drain
 from consular.services.preparing import WrongGatewayError
+from consular.services.recording import note_changes
 from consular.services.texts import TextBook
 from tests.factories import alert_everybody, issue, make_crisis, make_people, phone, rows, set_messages, states
 from tests.fakes import FakeGateway, accepted, lost, refused, throttled, unreachable
@@ -256,12 +258,12 @@ def test_a_stop_is_effective_before_all_its_rows_are_cancelled(session, monkeypa
 
 def test_a_stop_that_comes_between_claim_and_mark_counts(session):
     event_id = alert_everybody(session, 5)
-    claimed = delivery.delivery.claim(session, "exercise", "worker-1", 5, 60)
+    claimed = statements.claim(session, "exercise", "worker-1", 5, 60)
     session.get_one(AlertEvent, event_id).stopped_at = utc_now()
     session.flush()
     pairs = [(row.id, row.attempt_id) for row in claimed]
-    assert delivery.delivery.mark_sending(session, pairs, 60) == set()
-    delivery.note_changes(session, delivery.delivery.drop(session, pairs))
+    assert statements.mark_sending(session, pairs, 60) == set()
+    note_changes(session, statements.drop(session, pairs))
     session.commit()
     assert states(session) == {"cancelled": 5}
     assert_counted(event_id)
@@ -308,24 +310,24 @@ def test_a_text_whose_time_is_over_is_not_sent(session):
 
 def test_a_text_that_ran_out_after_its_claim_is_not_sent(session):
     alert_everybody(session, 2)
-    claimed = delivery.delivery.claim(session, "exercise", "worker-1", 2, 60)
+    claimed = statements.claim(session, "exercise", "worker-1", 2, 60)
     set_messages(session, "expires_at = now() - interval '1 second'")
     pairs = [(row.id, row.attempt_id) for row in claimed]
-    assert delivery.delivery.mark_sending(session, pairs, 60) == set()
-    delivery.delivery.drop(session, pairs)
+    assert statements.mark_sending(session, pairs, 60) == set()
+    statements.drop(session, pairs)
     assert states(session) == {"expired": 2}
 
 
 def test_a_row_that_another_worker_took_over_is_not_marked(session):
     alert_everybody(session, 2)
-    claimed = delivery.delivery.claim(session, "exercise", "worker-1", 2, 60)
+    claimed = statements.claim(session, "exercise", "worker-1", 2, 60)
     pairs = [(row.id, row.attempt_id) for row in claimed]
     set_messages(session, "lease_until = now() - interval '1 second'")
-    assert delivery.delivery.mark_sending(session, pairs, 60) == set()
+    assert statements.mark_sending(session, pairs, 60) == set()
     sweeping.sweep()
-    again = delivery.delivery.claim(session, "exercise", "worker-2", 2, 60)
+    again = statements.claim(session, "exercise", "worker-2", 2, 60)
     assert {row.id for row in again} == {row.id for row in claimed}
-    assert delivery.delivery.mark_sending(session, pairs, 60) == set()
+    assert statements.mark_sending(session, pairs, 60) == set()
 
 
 def test_a_clean_stop_finishes_what_is_in_flight_and_gives_the_rest_back(session):
@@ -449,14 +451,12 @@ def test_an_answer_that_comes_after_the_lease_still_counts(session):
 
 def test_an_answer_of_an_old_attempt_does_not_touch_the_new_one(session):
     alert_everybody(session, 1)
-    old = delivery.delivery.claim(session, "exercise", "worker-1", 1, 60)[0]
+    old = statements.claim(session, "exercise", "worker-1", 1, 60)[0]
     set_messages(session, "state = 'queued'")
-    new = delivery.delivery.claim(session, "exercise", "worker-2", 1, 60)[0]
-    delivery.delivery.mark_sending(session, [(new.id, new.attempt_id)], 60)
-    late = delivery.delivery.OutcomeRow(
-        old.id, old.attempt_id, "refused", "refused", None, "21211", None, 400, 0.1, 0.0
-    )
-    assert delivery.delivery.record(session, "exercise", "worker-1", [late]) == []
+    new = statements.claim(session, "exercise", "worker-2", 1, 60)[0]
+    statements.mark_sending(session, [(new.id, new.attempt_id)], 60)
+    late = statements.OutcomeRow(old.id, old.attempt_id, "refused", "refused", None, "21211", None, 400, 0.1, 0.0)
+    assert statements.record(session, "exercise", "worker-1", [late]) == []
     assert states(session) == {"sending": 1}
 
 
@@ -501,10 +501,10 @@ def test_two_workers_share_one_senders_rate(committing):
 
 def test_a_far_slot_is_not_reserved(session):
     with db.session.begin_nested():
-        delivery.delivery.open_line(session, "exercise")
-    assert delivery.delivery.reserve_slot(session, "exercise", 30, 5) == pytest.approx(0, abs=0.01)
-    assert delivery.delivery.reserve_slot(session, "exercise", 30, 5) is None
-    assert delivery.delivery.reserve_slot(session, "exercise", 1, 60) == pytest.approx(30, abs=0.5)
+        statements.open_line(session, "exercise")
+    assert statements.reserve_slot(session, "exercise", 30, 5) == pytest.approx(0, abs=0.01)
+    assert statements.reserve_slot(session, "exercise", 30, 5) is None
+    assert statements.reserve_slot(session, "exercise", 1, 60) == pytest.approx(30, abs=0.5)
 
 
 def run_together(application, works) -> None:
@@ -603,7 +603,7 @@ def test_an_unrecorded_answer_survives_a_database_that_is_away_for_a_moment(sess
 
     alert_everybody(session, 10)
     gateway = FakeGateway()
-    real = delivery.delivery.record
+    real = statements.record
     failures = [OperationalError("update", {}, Exception("gone")) for _ in range(2)]
 
     def record(*arguments):
@@ -611,7 +611,7 @@ def test_an_unrecorded_answer_survives_a_database_that_is_away_for_a_moment(sess
             raise failures.pop()
         return real(*arguments)
 
-    monkeypatch.setattr(delivery.delivery, "record", record)
+    monkeypatch.setattr(statements, "record", record)
     with pytest.raises(OperationalError):
         send(gateway)
     assert states(session) == {"accepted": 10}
@@ -621,8 +621,8 @@ def test_an_unrecorded_answer_survives_a_database_that_is_away_for_a_moment(sess
 def test_outcomes_of_requests_nobody_remembers_are_written_down_too(session):
     alert_everybody(session, 2)
     gateway = FakeGateway()
-    claimed = delivery.delivery.claim(session, "exercise", "worker-0", 1, 60)[0]
-    delivery.delivery.mark_sending(session, [(claimed.id, claimed.attempt_id)], 60)
+    claimed = statements.claim(session, "exercise", "worker-0", 1, 60)[0]
+    statements.mark_sending(session, [(claimed.id, claimed.attempt_id)], 60)
     session.commit()
     from consular.domain.ports import SmsRequest
 

@@ -215,16 +215,16 @@ def test_a_report_without_attempt_is_matched_by_the_gateways_id(session):
 
 def test_an_attempts_receipt_counts_also_when_its_text_goes_by_another_gateway_now(session):
     alert_everybody(session, 1, status=AlertStatus.ACTUAL)
-    gateway = FakeGateway("smpp", answer=lost)
-    set_messages(session, "gateway = 'smpp'")
+    gateway = FakeGateway("http", answer=lost)
+    set_messages(session, "gateway = 'http'")
     send(gateway)
     set_messages(session, "gateway = 'twilio', state = 'queued', possible_duplicate = true")
-    report(gateway.submitted[0].attempt_id, "delivered", sid="0A", gateway="smpp")
+    report(gateway.submitted[0].attempt_id, "delivered", sid="0A", gateway="http")
     apply()
     assert states(session) == {"delivered": 1}
 
 
-@pytest.mark.parametrize(("status", "gateway"), [(AlertStatus.ACTUAL, "exercise"), (AlertStatus.EXERCISE, "smpp")])
+@pytest.mark.parametrize(("status", "gateway"), [(AlertStatus.ACTUAL, "exercise"), (AlertStatus.EXERCISE, "http")])
 @pytest.mark.parametrize("is_proved", [True, False], ids=["by attempt", "by gateway id"])
 def test_practice_never_tells_about_what_is_real_nor_the_reverse(session, status, gateway, is_proved):
     alert_everybody(session, 1, status=status)
@@ -239,12 +239,12 @@ def test_practice_never_tells_about_what_is_real_nor_the_reverse(session, status
 
 def test_the_gateways_id_of_an_earlier_attempt_is_remembered(session):
     alert_everybody(session, 1, status=AlertStatus.ACTUAL)
-    set_messages(session, "gateway = 'smpp'")
-    send(FakeGateway("smpp"))
+    set_messages(session, "gateway = 'http'")
+    send(FakeGateway("http"))
     (first,) = rows(session, "select provider_message_id as sid, attempt_id from messages")
     set_messages(session, "gateway = 'twilio', state = 'queued', provider_message_id = null")
     send(FakeGateway("twilio"))
-    report(None, "delivered", sid=first.sid, gateway="smpp")
+    report(None, "delivered", sid=first.sid, gateway="http")
     apply()
     assert states(session) == {"delivered": 1}
 
