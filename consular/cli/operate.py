@@ -78,9 +78,9 @@ def upgrade_schema(database_url: str) -> None:
 
 
 @click.command()
-@click.option("--gateway", type=click.Choice(GATEWAYS), default="twilio", show_default=True)
+@click.option("--gateway", type=click.Choice(GATEWAYS), help="Send by this one alone; else by every one in turn.")
 @click.option("--watch", is_flag=True, help="Go on until Ctrl-C, and sweep like the clock does.")
-def drain(gateway: str, watch: bool) -> None:
+def drain(gateway: str | None, watch: bool) -> None:
     """Send what is queued, from this process, without Redis or workers. Safe beside running workers."""
     from consular.cli.draining import drain_here
 

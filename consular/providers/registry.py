@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -16,6 +17,7 @@ from consular.providers.http_gateway.doorway import HttpDoorway
 from consular.providers.http_gateway.gateway import HttpGateway
 from consular.providers.http_gateway.keys import receipt_url
 from consular.providers.http_gateway.profile_files import open_profile
+from consular.providers.http_gateway.request_maker import RequestMaker
 from consular.providers.http_gateway.settings import HttpSettings
 from consular.providers.smpp.gateway import SmppGateway
 from consular.providers.smpp.received import NotStored, SmppReceipt, SmppText
@@ -147,11 +149,22 @@ def smpp_settings(settings: SmppGatewayConfig) -> SmppSettings:
 def check_settings(settings: AnyGatewayConfig) -> None:
     """Raises ValueError, in words for the operator, for settings that the adapter cannot use."""
     if isinstance(settings, HttpGatewayConfig):
-        http_settings(settings)
+        RequestMaker(http_settings(settings), str)
+        check_ca_file(settings.ca_file)
     elif isinstance(settings, SmppGatewayConfig):
         smpp_settings(settings)
     else:
         twilio_settings(settings)
+
+
+def check_ca_file(path: str) -> None:
+    """Raises ValueError unless the file, if any is named, holds certificates: else every request would fail alone."""
+    if not path:
+        return
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError:
+        raise ValueError("the file of trusted certificates (CA_FILE) cannot be read or holds no certificate.") from None
 
 
 def open_gateway(settings: GatewayConfig | HttpGatewayConfig, config: Config) -> SmsGateway:
