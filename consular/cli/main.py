@@ -13,6 +13,7 @@ _COMMANDS = {
     "drain": ("consular.cli.operate", "drain"),
     "drill": ("consular.cli.drill", "drill"),
     "gaps": ("consular.cli.gaps", "gaps"),
+    "gateway-urls": ("consular.cli.gateway_urls", "gateway_urls"),
     "gazetteer": ("consular.cli.gazetteer", "gazetteer"),
     "keys": ("consular.cli.keys", "keys"),
     "migrate": ("consular.cli.operate", "migrate"),
