@@ -18,14 +18,15 @@ AnySession = Session | scoped_session[Session]
 _STORE = text("""
 insert into inbound_messages (id, gateway, provider_message_id, path, sender_sealed, sender_index, body_sealed,
 raw_sealed,
-                              received_at)
+                              received_at, missing_parts)
 values (:id, :gateway, :provider_message_id, :path, :sender_sealed, :sender_index, :body_sealed, :raw_sealed,
-:received_at)
+:received_at, :missing_parts)
 on conflict (gateway, provider_message_id) do nothing returning id
 """)
 
 _TAKE = text("""
-select id, gateway, sender_sealed, sender_index, body_sealed, received_at, tries from inbound_messages
+select id, gateway, sender_sealed, sender_index, body_sealed, received_at, tries, missing_parts
+from inbound_messages
 where processed_at is null and (tries = 0) = :is_fresh order by received_at limit :limit for update skip locked
 """)
 

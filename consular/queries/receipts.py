@@ -21,13 +21,15 @@ _RANK_SQL = f"case when m.error_code = '{NO_TRACE}' then 0 {_RANKS} end"
 _STORE = text("""
 insert into receipt_events (id, gateway, provider_message_id, attempt_id, status, error_code, raw_sealed, received_at)
 values (:id, :gateway, :provider_message_id, :attempt_id, :status, :error_code, :raw_sealed, :received_at)
-on conflict (gateway, provider_message_id, status, error_code) do nothing
+on conflict (gateway, provider_message_id, status, error_code, attempt_id) do nothing
 """)
 
 _TAKE = text("""
 select id, gateway, provider_message_id, attempt_id, status, error_code, received_at from receipt_events
-where processed_at is null order by received_at limit :limit for update skip locked
+where processed_at is null and (gateway <> 'smpp' or attempt_id is not null)
+order by received_at limit :limit for update skip locked
 """)
+"""An SMSC's receipt without an attempt waits for services.smsc_receipts."""
 
 _APPLY = text(f"""
 with r as (

@@ -51,8 +51,26 @@ def store(
 ) -> bool:
     """Keep one text exactly as it came; False when it was there already. Commits; a database error is raised to the
     caller."""
+    row = new_row(gateway, provider_message_id, sender, body, raw, now, path)
+    with unit_of_work() as session:
+        is_new = inbound.store(session, row)
+    wakeups.kick("inbound", at_most_every=0.1)
+    return is_new
+
+
+def new_row(
+    gateway: str,
+    provider_message_id: str,
+    sender: str,
+    body: str,
+    raw: Sequence[tuple[str, str]],
+    now: datetime,
+    path: InboundPath,
+    missing_parts: int = 0,
+) -> dict[str, Any]:
+    """One text as queries.inbound.store takes it. missing_parts: how many parts of it did not come."""
     inbound_id = uuid4()
-    row = {
+    return {
         "id": inbound_id,
         "gateway": gateway,
         "provider_message_id": provider_message_id,
@@ -62,11 +80,8 @@ def store(
         "body_sealed": cipher.seal(body, "inbound_messages.body", inbound_id),
         "raw_sealed": cipher.seal(json.dumps(list(raw)), "inbound_messages.raw", inbound_id),
         "received_at": now,
+        "missing_parts": missing_parts,
     }
-    with unit_of_work() as session:
-        is_new = inbound.store(session, row)
-    wakeups.kick("inbound", at_most_every=0.1)
-    return is_new
 
 
 def process(read: Reader = read_reply) -> int:
@@ -100,7 +115,7 @@ def _work(session: inbound.AnySession, rows: Sequence[Row[Any]], read: Reader) -
     given_up = _given_up(session, [row.id for row in rows if row.id not in opened])
     _match(session, texts)
     for text in texts:
-        reading = read(text.body, text.language, text.crisis_country)
+        reading = _as_far_as_it_came(text, read(text.body, text.language, text.crisis_country))
         text.kind, text.count = reading.kind, reading.count
     _act_on_phones(session, texts)
     receipts = [receipt for text in texts if (receipt := text.receipt()) is not None]
@@ -109,6 +124,14 @@ def _work(session: inbound.AnySession, rows: Sequence[Row[Any]], read: Reader) -
     record_statements(session, [statement for text in texts for statement in text.statements()])
     requests = [request for text in texts if (request := text.request()) is not None]
     open_requests(session, [*requests, *given_up])
+
+
+def _as_far_as_it_came(text: HeardText, reading: Classification) -> Classification:
+    """What is missing may turn everything round: of half a text only a call for help is believed."""
+    if not text.row.missing_parts:
+        return reading
+    is_call = reading.kind is ReplyKind.NEEDS_HELP
+    return Classification(ReplyKind.NEEDS_HELP if is_call else ReplyKind.UNCLEAR)
 
 
 def _opened(row: Row[Any]) -> HeardText | None:
