@@ -18,7 +18,7 @@ from consular.security.fields import generate_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("var") / "drill"
-REAL_ACCOUNTS = ("TWILIO_", "MASTODON_", "TELEGRAM_", "EXERCISE_")
+REAL_ACCOUNTS = ("TWILIO_", "SMPP_", "HTTP_GATEWAY_", "MASTODON_", "TELEGRAM_", "EXERCISE_")
 SENDER = "+15005550006"
 SENDING_WORKERS = 2
 MOST_RESTARTS = 3
