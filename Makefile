@@ -3,7 +3,7 @@ PEOPLE ?= 18000
 SEED ?= 7
 ARGS ?=
 CONSULAR = .venv/bin/consular
-RUN_PROCESSES = web hooks worker-twilio worker-http worker-exercise worker-inbound worker-receipts worker-social clock
+RUN_PROCESSES = web hooks worker-twilio worker-http worker-smpp worker-exercise worker-inbound worker-receipts worker-social clock
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev test drill demo up bench load lint types check lock clean

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from consular.clock import utc_now
 from consular.domain.gateways import EXERCISE, HTTP, SMPP, TWILIO
 from consular.domain.ports import SmsGateway
 from consular.errors import InvalidInputError
 from consular.providers.receipt_words import read_reason, read_status
 from consular.providers.registry import Adapters
-from consular.services import delivery, inbound, receipts, social, sweeping
+from consular.services import delivery, inbound, receipts, smsc_receipts, social, sweeping
 from consular.services.texts import TextBook
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def drain_here(app: Flask, gateway: str | None, *, watch: bool) -> int:
     total = 0
     while not stop.is_set():
         sweeping.sweep()
+        smsc_receipts.match(utc_now())
         while receipts.process(read_status, read_reason) or inbound.process():
             pass
         social.drain(adapters.publishers, _SECONDS, stop.is_set)
