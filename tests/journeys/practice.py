@@ -101,14 +101,14 @@ def mission(servers: EmbeddedServers, name: str, folder: Path, **plan: Any) -> I
         patch.setenv("REDIS_URL", f"{servers.redis_url.removesuffix('/0')}/7")
         chosen = world.Plan("perfect", seed=1, latency_ms=5.0, **plan)
         try:
-            with world.running(chosen, _prepare) as running:
+            with world.running(chosen, prepare) as running:
                 url = running.config.database_url.replace("+psycopg", "")
                 yield Mission(running, servers, folder / world.FOLDER / "log", url)
         finally:
             servers.drop_database(name)
 
 
-def _prepare(config: Config) -> None:
+def prepare(config: Config) -> None:
     """Migrate and add the officers by the commands of the operator, all in one process to be quick."""
     accounts = [
         ["officer", "add", name, "--name", name.title(), "--role", role, "--password", PASSWORD]
@@ -138,10 +138,10 @@ def register(site: Mission, name: str, number: str, country: str = "LY", place: 
     return page
 
 
-def open_crisis(author: Visitor, title: str, country: str) -> str:
-    """Open an exercise for a country; the path of its page."""
+def open_crisis(author: Visitor, title: str, country: str, status: str = "Exercise") -> str:
+    """Open an exercise (or a real crisis) for a country; the path of its page."""
     author.open("/officer/crises/new")
-    author.send(author.form("/crises/new"), title=title, status="Exercise", countries=country)
+    author.send(author.form("/crises/new"), title=title, status=status, countries=country)
     return path_of(author)
 
 
@@ -160,10 +160,10 @@ def write_alert(author: Visitor, crisis_path: str, event: str, country: str, **t
     return path
 
 
-def release(approver: Visitor, alert_path: str) -> None:
-    """Approve what the page shows."""
+def release(approver: Visitor, alert_path: str, **typed: str) -> None:
+    """Approve what the page shows. typed: what a real release asks for besides (typed_count)."""
     approver.open(alert_path)
-    approver.send(approver.form("/approve"))
+    approver.send(approver.form("/approve"), **typed)
 
 
 def path_of(visitor: Visitor) -> str:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import urllib.request
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
@@ -69,6 +70,17 @@ def need_kannel() -> None:
     if os.environ.get("CONSULAR_REQUIRE_KANNEL") == "1":
         pytest.fail(words)
     pytest.skip(words)
+
+
+def whole(lines: list[str]) -> bytes:
+    """The text that the centre got, of all its parts."""
+    return b"".join(_part(line) for line in lines)
+
+
+def _part(line: str) -> bytes:
+    if line.startswith("text "):
+        return line.removeprefix("text ").encode()
+    return unquote_to_bytes(line.rsplit(" ", maxsplit=1)[-1].replace("+", " "))
 
 
 class Kannel:

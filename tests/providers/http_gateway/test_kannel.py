@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 import pytest
@@ -17,7 +16,7 @@ from consular.providers.http_gateway.keys import inbound_url, receipt_url
 from consular.providers.http_gateway.profile_files import ready_profile
 from consular.providers.http_gateway.settings import HttpSettings
 from tests.providers.conftest import FaultServer, Received
-from tests.providers.http_gateway.kannel_boxes import PASSWORD, USERNAME, Kannel, need_kannel
+from tests.providers.http_gateway.kannel_boxes import PASSWORD, USERNAME, Kannel, need_kannel, whole
 from tests.waiting import eventually
 
 SECRET = b"a secret of thirty-two signs....."
@@ -88,17 +87,6 @@ def _gateway(settings: HttpSettings, server: FaultServer) -> HttpGateway:
 def world(running: World) -> World:
     running.answers.clear()
     return running
-
-
-def whole(lines: list[str]) -> bytes:
-    """The text that the centre got, of all its parts."""
-    return b"".join(_part(line) for line in lines)
-
-
-def _part(line: str) -> bytes:
-    if line.startswith("text "):
-        return line.removeprefix("text ").encode()
-    return unquote_to_bytes(line.rsplit(" ", maxsplit=1)[-1].replace("+", " "))
 
 
 @pytest.mark.parametrize("profile", ["kannel", "kannel-get"])
