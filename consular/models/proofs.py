@@ -14,7 +14,7 @@ from consular.models.columns import BlindIndex, CountryCode, MaybeMoment, Moment
 
 class PathProof(Base):
     """One path: a gateway to the phones of a country. When it last took a text, reported one as delivered, and brought
-    a text from there; None: never seen.
+    a reply to one that went by it; None: never seen.
 
     delivered_at is what the gateway said. Whether that can be believed is in the table of capabilities and may change:
     queries.proofs leaves it out where it cannot.

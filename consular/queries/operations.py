@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
 
+from consular.domain.canaries import CANARY_PRIORITY
 from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, ALERT_PRIORITIES
 from consular.extensions import db
 
 AnySession = Session | scoped_session[Session]
 
-_PRIORITIES = sorted({ACKNOWLEDGEMENT_PRIORITY, *ALERT_PRIORITIES.values()}, reverse=True)
+_PRIORITIES = sorted({ACKNOWLEDGEMENT_PRIORITY, CANARY_PRIORITY, *ALERT_PRIORITIES.values()}, reverse=True)
 
 _DUE = text("""
 select g.name, min(first.not_before) as since

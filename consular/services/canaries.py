@@ -201,7 +201,7 @@ def _make(
     busy = canaries.busy(session, {gateway for gateway, _ in wanted})
     free = [pair for pair in wanted if pair[0] not in busy]
     texts = sum(_insert(session, plan, gateway, phone, run, now, asked_by) for gateway, phone in free)
-    return Sent(texts, sorted(busy))
+    return Sent(texts, tuple(sorted(busy)))
 
 
 def _insert(

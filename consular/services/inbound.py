@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import structlog
 from sqlalchemy import Row
 
-from consular.domain.gateways import status_of
+from consular.domain.gateways import EXERCISE, status_of
 from consular.domain.phone_spellings import match_variants
 from consular.domain.replies import CLASSIFIER_VERSION, Classification, ReplyKind, classify
 from consular.extensions import cipher
@@ -21,6 +21,7 @@ from consular.models.inbound import InboundPath
 from consular.queries import inbound
 from consular.queueing import wakeups
 from consular.security.fields import KeyUnavailableError
+from consular.services import canaries
 from consular.services.assistance import NewRequest, open_requests
 from consular.services.heard import HeardText, text_key
 from consular.services.statuses import record_statements
@@ -114,6 +115,7 @@ def _work(session: inbound.AnySession, rows: Sequence[Row[Any]], read: Reader) -
     opened = {text.row.id for text in texts}
     given_up = _given_up(session, [row.id for row in rows if row.id not in opened])
     _match(session, texts)
+    _find_own(session, texts)
     for text in texts:
         reading = _as_far_as_it_came(text, read(text.body, text.language, text.crisis_country))
         text.kind, text.count = reading.kind, reading.count
@@ -175,6 +177,16 @@ def _match(session: inbound.AnySession, texts: Sequence[HeardText]) -> None:
         by_person = {question.person_id: question for question in questions}
         for text in mine:
             text.questions = {p.person_id: by_person[p.person_id] for p in text.people if p.person_id in by_person}
+
+
+def _find_own(session: inbound.AnySession, texts: Sequence[HeardText]) -> None:
+    """What the mission's own handsets write answers a test text: it is nobody's statement."""
+    real = [text for text in texts if text.row.gateway != EXERCISE]
+    own = canaries.own_phones(session, {index for text in real for index in text.indexes})
+    for text in real:
+        if own.intersection(text.indexes):
+            text.is_own, text.people, text.questions = True, [], {}
+            text.canary = canaries.note_answer(session, text.row.gateway, text.indexes, text.row.received_at)
 
 
 def _was_theirs(person: Row[Any], text: HeardText) -> bool:
