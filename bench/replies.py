@@ -12,38 +12,26 @@ import argparse
 import json
 import os
 import sys
-import time
 
-from bench import delivery, webhooks
-from bench.officers import polling
+from bench import crowd, webhooks
 from bench.open_loop import Heard, blow
-from consular import create_app
-from consular.drill import desk, enrolment, scenario, world
-from consular.extensions import cipher
-from consular.models.people import ContactPoint
+from bench.stage import Stage, stage
 from consular.queries import drills
 from consular.services.transactions import unit_of_work
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure and print; 1 when a reply was lost or refused."""
     options = _options()
-    chosen = scenario.load("libya-2011")
-    officers = []
-    plan = world.Plan("lean", 7, 1.0, rate=1_000_000.0)
-    with world.running(plan, lambda config: officers.append(delivery._prepare(config))) as running:
-        app = create_app(running.config)
-        with app.app_context():
-            by_form, listed = enrolment.split(options.replies, 0, 7, chosen)
-            enrolment.take_over([*by_form, *listed], "bench", lambda _: None)
-            released = desk.issue(running.web_url, officers[0], chosen)
-            delivery._measure(running)
-            calls = webhooks.replies(running, _phones(options.replies), options.replies, options.duplicates)
-            visitor = desk._signed_in(running.web_url, officers[0][0])
-            board = f"{running.web_url}{released.crisis_path}/board/fragment"
-            with polling(board, visitor._session.cookies.get_dict(), options.officers) as polls:
-                storm = blow(webhooks.address(running), calls, options.seconds).result()
-                figures = _wait(storm, len(calls))
+    with stage("replies", {"LY": options.replies}, rate=1_000_000.0) as on_stage:
+        crisis = on_stage.open_crisis("Libya 2011", "LY")
+        on_stage.approve(on_stage.submit(crisis, "LY", asks=True))
+        on_stage.wait(lambda: not _waiting("messages"))
+        phones = crowd.phones("LY", options.replies)
+        calls = webhooks.replies(on_stage.running, phones, options.replies, options.duplicates)
+        with on_stage.polled(f"{crisis}/board/fragment", options.officers) as polls:
+            storm = blow(webhooks.address(on_stage.running), calls, options.seconds).result()
+            figures = _wait(on_stage, storm, len(calls))
     _print(
         {
             **figures,
@@ -66,13 +54,15 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _wait(storm: Heard, sent: int) -> dict[str, object]:
-    while True:
-        with unit_of_work():
-            heard = drills.replies()
-        if heard.received == heard.processed:
-            break
-        time.sleep(0.1)
+def _waiting(what: str) -> int:
+    with unit_of_work():
+        return drills.waiting()[what]
+
+
+def _wait(on_stage: Stage, storm: Heard, sent: int) -> dict[str, object]:
+    on_stage.wait(lambda: not _waiting("texts"))
+    with unit_of_work():
+        heard = drills.replies()
     return {
         "sent": sent,
         "failures": storm.failures,
@@ -82,13 +72,6 @@ def _wait(storm: Heard, sent: int) -> dict[str, object]:
         "reply_to_counters_p99_s": round(float(heard.p99), 3),
         "reply_to_board_p99_s": round(float(heard.p99) + 2.0, 3),
     }
-
-
-def _phones(number: int) -> list[str]:
-    """Phones of people who were asked."""
-    with unit_of_work() as session:
-        points = session.query(ContactPoint).filter(ContactPoint.channel == "sms").limit(number)
-        return [cipher.open(point.value_sealed, "contact_points.value", point.id) for point in points]
 
 
 def _print(figures: dict[str, object]) -> None:

@@ -54,13 +54,21 @@ class Stage:
         self.author.send(form, title=title, status="Exercise", countries=list(countries))  # type: ignore[arg-type]
         return _path(self.author)
 
-    def submit(self, crisis_path: str, country: str, message_class: str = "life_safety", asks: bool = False) -> str:
+    def submit(
+        self,
+        crisis_path: str,
+        country: str,
+        message_class: str = "life_safety",
+        *,
+        asks: bool = False,
+        words: str = TEXT,
+    ) -> str:
         """Write an alert of one text and hand it to the approver; the path of its page."""
         self.author.open(f"{crisis_path}/alerts/new")
         about = {"event": "Fighting", "category": "Security", "message_class": message_class, "countries": country}
-        words = {"headline_en": "Fighting", "text_en": TEXT, "validity_minutes": "360"}
-        words["asks_for_reply"] = "yes" if asks else "no"
-        self.author.send(self.author.form("/alerts/new"), **about, **words, **_SERIOUSNESS)
+        rest = {"validity_minutes": "360", "asks_for_reply": "yes" if asks else "no", **_SERIOUSNESS}
+        form = self.author.form("/alerts/new")
+        self.author.send(form, headline_en="Fighting", text_en=words, **about, **rest)
         path = _path(self.author)
         self.author.open(path)
         self.author.send(self.author.form("/submit"))

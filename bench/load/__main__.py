@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from bench.load import crowd_on_stage
+from bench.load import crowd_on_stage, faults, restart
 from bench.load.outcome import Line, Sizes, as_json, show
 
 Scenario = Callable[[Sizes], Iterator[Line]]
 SCENARIOS: list[tuple[tuple[str, ...], Scenario]] = [
     (crowd_on_stage.NAMES, crowd_on_stage.run),
+    (faults.NAMES, faults.run),
+    (restart.NAMES, restart.run),
 ]
 
 
