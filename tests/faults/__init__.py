@@ -1,0 +1,1 @@
+"""The fault matrix on the running system: `python -m tests.faults` (docs/faults.md)."""

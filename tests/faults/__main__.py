@@ -1,0 +1,145 @@
+"""python -m tests.faults [--ci] [--only F1,F7]: plays the matrix on real processes and prints one table."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from consular.drill.world import ROOT
+from consular.embedded import EmbeddedServers
+from consular.processes import exit_on_signals
+from tests.faults import people
+from tests.faults.cases import FIRST, SECOND, big, disk
+from tests.faults.desk import Desk
+from tests.faults.judging import judge, settle
+from tests.faults.play import Play, Stage
+from tests.faults.posting import Poster
+from tests.faults.simulator import Simulator
+from tests.faults.story import Case, Skipped, Verdict
+from tests.faults.table import table
+from tests.faults.world import Settings, Site, running
+
+FOLDER = ROOT / "var" / "faults"
+Populate = Callable[[Site], dict[str, int]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when every case held, 1 when one did not or was skipped in a full run."""
+    options = _options(arguments)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    began = time.monotonic()
+    with exit_on_signals():
+        verdicts = _play_all(options)
+    text = table(verdicts) + f"\nTook {time.monotonic() - began:.0f} s. Logs: {FOLDER.relative_to(ROOT)}"
+    (FOLDER / "table.txt").write_text(text + "\n", "utf-8")
+    print(text, flush=True)  # noqa: T201
+    return 0 if all(one.is_passed or one.skipped for one in verdicts) else 1
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m tests.faults", description=__doc__)
+    parser.add_argument("--ci", action="store_true", help="only the cases that fit into six minutes")
+    parser.add_argument("--only", default="", metavar="F1,F7", help="only these cases")
+    parser.add_argument("--seed", type=int, default=7, help="of who is killed when")
+    return parser.parse_args(arguments)
+
+
+def _play_all(options: argparse.Namespace) -> list[Verdict]:
+    only = {code for code in options.only.upper().split(",") if code}
+
+    def chosen(cases: Sequence[Case]) -> list[Case]:
+        if only:
+            return [case for case in cases if case.code.upper() in only]
+        return [case for case in cases if case.is_ci or not options.ci]
+
+    verdicts: list[Verdict] = []
+    with EmbeddedServers(FOLDER / "servers") as servers:
+        for name, cases, populate, settings in (
+            ("first", FIRST, _few, Settings()),
+            ("second", SECOND, _few, Settings()),
+            ("big", big.CASES, _many, Settings(rate=200.0, lease=30)),
+            ("recovery", big.LAST, _some, Settings(rate=200.0, lease=30)),
+        ):
+            verdicts += _play(servers, name, chosen(cases), populate, settings, options.seed)
+    return verdicts + _play_on_a_small_disk(chosen(disk.CASES), options.seed)
+
+
+def _play_on_a_small_disk(cases: list[Case], seed: int) -> list[Verdict]:
+    if not cases:
+        return []
+    try:
+        with disk.small_disk() as folder, EmbeddedServers(folder / "servers") as servers:
+            return _play(servers, "disk", cases, _few, Settings(), seed)
+    except Skipped as reason:
+        return [Verdict(case, skipped=str(reason)) for case in cases]
+
+
+def _play(
+    servers: EmbeddedServers, name: str, cases: list[Case], populate: Populate, settings: Settings, seed: int
+) -> list[Verdict]:
+    """All cases of a group on one site, one after the other; then all of them are judged."""
+    if not cases:
+        return []
+    _say(f"{name}: starting")
+    with running(servers, name, FOLDER, settings) as site:
+        sizes = populate(site)
+        stage = Stage(site, Desk(site.url), Simulator(site), Poster(site), sizes, random.Random(seed))
+        plays = [_act(stage, case) for case in cases]
+        _say(f"{name}: waiting for rest")
+        settle(stage, plays)
+        judge(stage, plays, strictly=name == "big")
+    return [play.verdict for play in plays]
+
+
+def _act(stage: Stage, case: Case) -> Play:
+    play = Play(stage, case, Verdict(case))
+    began = time.monotonic()
+    try:
+        stage.simulator.faults()
+        stage.simulator.network()
+        stage.simulator.listing()
+        case.act(play)
+    except Skipped as reason:
+        play.verdict.skipped = str(reason)
+    except Exception as error:  # noqa: BLE001 - whatever happens belongs into the table
+        trace = traceback.extract_tb(error.__traceback__)[-1]
+        play.must(False, f"{type(error).__name__} at {Path(trace.filename).name}:{trace.lineno}: {error}")
+        play.site.proxy.trouble()
+    if not play.ended_at:
+        play.fault_is_over()
+    play.verdict.seconds = time.monotonic() - began
+    _say(f"  {case.code:<4} {case.fault} ({play.verdict.seconds:.0f} s)")
+    return play
+
+
+def _few(site: Site) -> dict[str, int]:
+    people.register(site.app, "LY", 400, 1_000_000)
+    people.register(site.app, "TN", 60, 2_000_000)
+    people.register(site.app, "EG", 150, 12_345_000, people.EGYPTIAN)
+    return {"LY": 400, "TN": 60, "EG": 150}
+
+
+def _many(site: Site) -> dict[str, int]:
+    people.register(site.app, "SD", 5_400, 3_000_000)
+    people.register(site.app, "SD", 600, 4_000_000, people.ANSWERING)
+    return {"SD": 6_000}
+
+
+def _some(site: Site) -> dict[str, int]:
+    people.register(site.app, "TD", 1_200, 5_000_000)
+    return {"TD": 1_200}
+
+
+def _say(sentence: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {sentence}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""After the faults: wait until all has come to rest, then count what arrived twice, what is lost, what is broken."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from consular.domain.delivery import message_number
+from consular.extensions import db
+from consular.queries.promises import UNSETTLED
+from consular.services.verification import Invariant, check_invariants
+from tests.faults.desk import Alert
+from tests.faults.play import LONGEST_RECOVERY, OPEN, Play, Stage
+
+_UNREAD = """
+select (select count(*) from inbound_messages where processed_at is null)
+     + (select count(*) from receipt_events where processed_at is null)
+"""
+_ROWS = "select id, state, possible_duplicate, updated_at, attempt_id from messages where event_id = %s"
+_UNEXPLAINED = (
+    f"select split_part(row, ':', 1)::bigint from ({UNSETTLED.replace(':before', 'now()')}) q where reason is null"
+)
+_HOLDING = 5
+
+
+def settle(stage: Stage, plays: Sequence[Play]) -> None:
+    """Wait until nothing of these cases is under way, at most LONGEST_RECOVERY after the fault of each."""
+    until = max((play.ended_at for play in plays), default=0.0) + LONGEST_RECOVERY
+    while time.time() < until and not _is_quiet(stage, plays):
+        time.sleep(0.5)
+
+
+def _is_quiet(stage: Stage, plays: Sequence[Play]) -> bool:
+    leaving = [alert.event_id for play in plays for alert in play.alerts if alert.leaves]
+    query = "select count(*) from messages where event_id = any(%s) and state = any(%s)"
+    try:
+        return stage.site.rows(query, leaving, OPEN)[0][0] == 0 and stage.site.rows(_UNREAD)[0][0] == 0
+    except psycopg.OperationalError:
+        return False
+
+
+def judge(stage: Stage, plays: Sequence[Play], *, strictly: bool = False) -> None:
+    """Write into each verdict what became of its alerts and which promises are broken.
+
+    strictly: nothing may be under way any more, for whatever reason.
+    """
+    log = stage.simulator.log()
+    for play in plays:
+        _count(stage, play, log)
+        if play.case.check is not None and not play.verdict.skipped:
+            play.case.check(play)
+    broken = [one for one in promises(stage, log, strictly=strictly) if not one.ok]
+    for one in broken:
+        _blame(stage, plays, one)
+
+
+def promises(stage: Stage, log: list[dict[str, Any]], *, strictly: bool) -> list[Invariant]:
+    """Every promise of the product against its database and what the gateway saw."""
+    texts = stage.simulator.acknowledged_texts()
+    rates = {"exercise": stage.site.settings.rate}
+    with stage.site.app.app_context():
+        try:
+            return check_invariants(log, texts, rates=rates, is_busy=not strictly)
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+def _count(stage: Stage, play: Play, log: list[dict[str, Any]]) -> None:
+    verdict = play.verdict
+    accepted = Counter(message_number(UUID(row["attempt"])) for row in log if row["attempt"])
+    unexplained = {int(row[0]) for row in stage.site.rows(_UNEXPLAINED)}
+    recovered: list[float] = []
+    for alert in play.alerts:
+        if alert.event_id is None:
+            continue
+        rows = stage.site.rows(_ROWS, alert.event_id)
+        play.must(len(rows) == alert.people, f"{alert.title}: {len(rows)} rows for {alert.people} phones")
+        for number, _, is_declared, updated_at, _ in rows:
+            more = accepted[number] - 1
+            verdict.declared += more if is_declared and more > 0 else 0
+            verdict.duplicates += more if not is_declared and more > 0 else 0
+            if alert.leaves and number not in alert.exempt:
+                recovered.append(updated_at.timestamp() - play.ended_at)
+        verdict.lost += _lost(alert, rows, accepted, unexplained)
+        verdict.lost += _lost_receipts(stage, {row[0] for row in rows}, log)
+    if recovered:
+        verdict.recovered = max(0.0, *recovered)
+        play.must(verdict.recovered <= LONGEST_RECOVERY, f"recovered in {verdict.recovered:.0f} s only")
+    verdict.lost += _lost_texts(stage, play.taken)
+
+
+def _lost(alert: Alert, rows: list[tuple[Any, ...]], accepted: Counter[int], unexplained: set[int]) -> int:
+    """Rows of which nobody at the gateway knows, or that stand still without a reason."""
+    if alert.leaves:
+        return sum(
+            1 for number, *_ in rows if number not in alert.exempt and (not accepted[number] or number in unexplained)
+        )
+    return sum(1 for number, *_ in rows if number in unexplained)
+
+
+def _lost_texts(stage: Stage, taken: list[str]) -> int:
+    """Texts that were answered with 2xx and are not stored."""
+    query = "select count(*) from inbound_messages where provider_message_id = any(%s)"
+    return len(set(taken)) - int(stage.site.rows(query, taken)[0][0]) if taken else 0
+
+
+def _lost_receipts(stage: Stage, numbers: set[int], log: list[dict[str, Any]]) -> int:
+    """Receipts that were answered with 2xx and are not stored."""
+    ours = [row for row in log if row["attempt"] and message_number(UUID(row["attempt"])) in numbers]
+    sids = [row["sid"] for row in ours]
+    query = "select provider_message_id, status from receipt_events where provider_message_id = any(%s)"
+    stored = {(str(sid), str(status)) for sid, status in stage.site.rows(query, sids)}
+    return sum(1 for row in ours for status in row["acknowledged"] if (row["sid"], status) not in stored)
+
+
+def _blame(stage: Stage, plays: Sequence[Play], one: Invariant) -> None:
+    """A broken promise belongs to the cases whose messages it names, to all of the group when it names none."""
+    named = {int(word) for word in re.findall(r"(?<![\w-])\d{1,18}(?![\w-])", one.detail)}
+    guilty = []
+    for play in plays:
+        events = [alert.event_id for alert in play.alerts]
+        ids = stage.site.rows("select id from messages where event_id = any(%s)", events)
+        if named & {int(row[0]) for row in ids}:
+            guilty.append(play)
+    for play in guilty or plays:
+        play.must(False, f"{one.code} {one.name.replace('_', ' ')}: {one.detail}")
