@@ -272,7 +272,8 @@ def note_stops(session: AnySession, ids: Sequence[int]) -> None:
         insert into opt_outs (value_index, gateway, opted_out_at)
         select endpoint_index, case gateway when 'exercise' then gateway else 'actual' end, now()
         from messages where id = any(:ids) order by endpoint_index
-        on conflict do nothing
+        on conflict (value_index, gateway) do update set opted_out_at = excluded.opted_out_at, ended_at = null
+            where opt_outs.ended_at is not null
         """),
         {"ids": list(ids)},
     )

@@ -3,6 +3,7 @@ database."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from consular.domain.alerts import MessageClass
 from consular.domain.delivery import (
     ACKNOWLEDGEMENT_VALIDITY,
     NO_TRACE,
+    VALIDITY_MARGIN,
     MessageState,
     Verdict,
     after_not_found,
@@ -24,7 +26,8 @@ from consular.domain.ports import GatewayError, NoListError, SmsGateway
 from consular.domain.references import reference_of
 from consular.queries import sweeping
 from consular.queueing import QUEUES, Wakeups
-from consular.services.ports import Point, Ports, Steps, Store
+from consular.security.fields import KeyUnavailableError
+from consular.services.ports import Point, Ports, Rows, Steps, Store
 from consular.services.sql_store import SqlStore, actual_ports
 from consular.services.texts import TextBook
 from consular.services.transactions import unit_of_work
@@ -37,6 +40,8 @@ _LOOK_BACK = timedelta(hours=2)
 """A text is told by its reference; its age only bounds the list, and may be by a clock an hour off."""
 _LOOK_AGAIN_SECONDS = 30.0
 _LOOKS = 50
+_AFTER_FAILURE_SECONDS = 5.0
+_UNREADABLE_WAIT_SECONDS = 600.0
 
 Settle = Callable[[Any, datetime], Verdict]
 """From an unknown row and the database's time to what becomes of it."""
@@ -79,7 +84,7 @@ def reconcile(gateway: SmsGateway, book: TextBook, seconds: float = 10.0) -> dic
     """Look for `unknown` texts in the gateway's own list and settle each by proof or by its class's policy; what
     became of them. Where there is no list, silence takes the place of a look.
 
-    Begins no look after `seconds`, and none after one that failed: what is left comes next time.
+    Begins no look after `seconds`, and none after one that failed: what is left comes next time, the failed one last.
     """
     work = Reconciliation(gateway, actual_ports(book))
     for _ in work.steps(seconds):
@@ -101,18 +106,28 @@ class Reconciliation:
         ends_at = self._ports.clock.monotonic() + seconds
         yield Point("unknowns")
         with self._store.begin() as rows:
-            unknowns = rows.unknowns(self._gateway.name, _LOOKS)
-        for row in unknowns:
-            if self._ports.clock.monotonic() >= ends_at:
-                return
+            unknowns, now = deque(rows.unknowns(self._gateway.name, _LOOKS)), rows.now()
+        while unknowns and self._ports.clock.monotonic() < ends_at:
+            row = unknowns.popleft()
             yield Point("look")
             try:
                 settle = self._look(row)
+                yield Point("looked")
+                self._count(self._settle(row, settle))
+            except KeyUnavailableError:
+                log.error("message_unreadable", gateway=self._gateway.name, message=row.id)  # noqa: TRY400 - no trace
+                self._settle(row, _later(_UNREADABLE_WAIT_SECONDS))
             except GatewayError:
                 log.warning("list_unavailable", gateway=self._gateway.name)
+                self._settle(row, _later(_AFTER_FAILURE_SECONDS))
+                yield from self._give_up([one for one in (*unknowns, row) if self._is_too_late(one, now)])
                 return
+
+    def _give_up(self, rows: list[Any]) -> Steps:
+        """Without an answer from the list nothing is decided, until a text can no longer arrive."""
+        for row in rows:
             yield Point("looked")
-            self._settle(row, settle)
+            self._count(self._settle(row, self._silent))
 
     def _look(self, row: Any) -> Settle:
         """What the gateway's list says about a text decides how it is settled. Raises GatewayError."""
@@ -126,12 +141,18 @@ class Reconciliation:
             return self._not_found
         return lambda *_: Verdict(MessageState.ACCEPTED, provider_id=found.provider_message_id)
 
-    def _settle(self, row: Any, settle: Settle) -> None:
+    def _settle(self, row: Any, settle: Settle) -> Rows:
         with self._store.begin() as rows:
             changed = rows.settle(row, settle(row, rows.now()))
             rows.note_changes(changed)
+        return changed
+
+    def _count(self, changed: Rows) -> None:
         state = str(changed[0].after) if changed else "settled"
         self.settled[state] = self.settled.get(state, 0) + 1
+
+    def _is_too_late(self, row: Any, now: datetime) -> bool:
+        return bool(now > row.sending_at + self._rule(row)[1] + VALIDITY_MARGIN)
 
     def _not_found(self, row: Any, now: datetime) -> Verdict:
         message_class, validity = self._rule(row)
@@ -156,3 +177,8 @@ class Reconciliation:
             return None, ACKNOWLEDGEMENT_VALIDITY
         frozen = self._ports.book.event(row.event_id)
         return frozen.message_class, timedelta(seconds=frozen.validity_seconds)
+
+
+def _later(seconds: float) -> Settle:
+    """Nothing is known now; the row gives way to the others."""
+    return lambda row, _: Verdict(MessageState.UNKNOWN, seconds, row.not_found_at)

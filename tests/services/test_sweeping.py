@@ -10,12 +10,13 @@ from sqlalchemy import text
 from consular.clock import utc_now
 from consular.domain.alerts import MessageClass
 from consular.domain.delivery import MOST_UNKNOWNS, SILENCE_BEFORE_RESEND
-from consular.extensions import db
+from consular.domain.ports import GatewayError
+from consular.extensions import cipher, db
 from consular.providers.twilio.codes import failure_reason, map_status
 from consular.queries import counters
 from consular.services import receipts, sweeping
 from consular.services.texts import TextBook
-from tests.factories import alert_everybody, message_ids, rows, set_messages, states
+from tests.factories import alert_everybody, message_ids, phone, rows, set_messages, states
 from tests.fakes import FakeGateway, lost
 from tests.services.test_delivery import assert_counted, send
 
@@ -205,8 +206,48 @@ def test_a_list_that_does_not_answer_decides_nothing_and_is_not_pressed(session)
         assert look(gateway) == {}
     assert gateway.list_calls == 2
     assert states(session) == {"unknown": 5}
+    time_passes(session, "interval '6 seconds'")
     gateway.list_error = False
     assert look(gateway) == {"unknown": 5}, "a failed look is no empty look"
+
+
+def test_a_text_whose_look_fails_gives_way_to_the_others(session):
+    gateway = FakeGateway(answer=lost)
+    alert_everybody(session, 3)
+    send(gateway)
+    real, first = gateway.find, phone(1)
+
+    def find(to, since):
+        if to == first:
+            raise GatewayError("The list refuses this number.")
+        return real(to, since)
+
+    gateway.find = find  # type: ignore[method-assign]
+    assert sum(look(gateway).get("unknown", 0) for _ in range(2)) == 2
+
+
+def test_an_unreadable_phone_stops_only_its_own_look(session):
+    gateway = FakeGateway(answer=lost)
+    alert_everybody(session, 3)
+    send(gateway)
+    session.execute(
+        text("update contact_points set value_sealed = decode('0102', 'hex') where value_index = :index"),
+        {"index": cipher.index(phone(2), "phone")},
+    )
+    session.commit()
+    assert look(gateway) == {"unknown": 2}
+
+
+def test_a_list_that_never_answers_is_waited_for_until_the_text_cannot_arrive(session):
+    gateway = FakeGateway(answer=lost)
+    alert_everybody(session, 2, validity=timedelta(hours=1))
+    send(gateway)
+    gateway.list_error = True
+    time_passes(session, "interval '64 minutes'")
+    assert look(gateway) == {}
+    session.execute(text("update messages set expires_at = expires_at - interval '70 minutes'"))
+    time_passes(session, "interval '6 minutes'")
+    assert look(gateway) == {"failed": 2}
 
 
 def without_list(session, **event) -> FakeGateway:
