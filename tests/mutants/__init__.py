@@ -1,0 +1,1 @@
+"""Deliberate bugs, one patch each: the tests must catch every one of them. `make mutants` applies and tries them."""
