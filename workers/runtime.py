@@ -13,6 +13,7 @@ from flask import Flask
 from consular.providers.registry import Adapters
 from consular.services.delivery import Pace
 from consular.services.texts import TextBook
+from consular.services.ways import Ways
 from consular.startup import start
 
 stopping = threading.Event()
@@ -34,7 +35,8 @@ def adapters() -> Adapters:
 @cache
 def book() -> TextBook:
     """The texts of this process's events."""
-    return TextBook(adapters().config.public_url)
+    config = adapters().config
+    return TextBook(config.public_url, Ways({name: one.sender for name, one in config.gateways.items()}).of)
 
 
 def pace(gateway: str) -> Pace:

@@ -19,6 +19,7 @@ from consular.providers.receipt_words import read_reason, read_status
 from consular.providers.registry import Adapters
 from consular.services import delivery, inbound, receipts, smsc_receipts, social, sweeping
 from consular.services.texts import TextBook
+from consular.services.ways import Ways
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -54,7 +55,8 @@ def drain_here(app: Flask, gateway: str | None, *, watch: bool) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    book = TextBook(adapters.config.public_url)
+    senders = {name: configured.sender for name, configured in adapters.config.gateways.items()}
+    book = TextBook(adapters.config.public_url, Ways(senders).of)
     total = 0
     while not stop.is_set():
         sweeping.sweep()

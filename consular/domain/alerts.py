@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+from consular.domain.routing import Choice
 
 
 class AlertState(StrEnum):
@@ -54,6 +56,8 @@ class Refusal(StrEnum):
     NO_TEXT = "no_text"
     EMPTY_AUDIENCE = "empty_audience"
     NO_GATEWAY = "no_gateway"
+    NO_ANSWER = "no_answer"
+    LINK_LOST = "link_lost"
 
 
 _NEXT: dict[tuple[AlertState, AlertAction], AlertState] = {
@@ -75,11 +79,12 @@ _FOUR_EYES = {AlertAction.APPROVE, AlertAction.RETURN, AlertAction.REJECT}
 
 
 class AlertRefusedError(Exception):
-    """An action is not allowed now; `refusal` says why."""
+    """An action is not allowed now; `refusal` says why. countries: where, if it is about countries."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, countries: Collection[str | None] = ()) -> None:
         super().__init__(refusal.value)
         self.refusal = refusal
+        self.countries = countries
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +157,17 @@ def check_approval(
     if not is_count_close(stored.count, now_count):
         raise AlertRefusedError(Refusal.AUDIENCE_CHANGED)
     return after
+
+
+def check_ways(choices: Mapping[str | None, Choice]) -> None:
+    """Raises AlertRefusedError when in any of these countries a text could go, but would ask for an answer that nobody
+    can give, or would be lost for an address in it.
+
+    Where no text can go at all, none is sent: that must not keep everybody else from being warned.
+    """
+    for refusal, lacking in (
+        (Refusal.NO_ANSWER, [country for country, choice in choices.items() if choice.lacks_answer]),
+        (Refusal.LINK_LOST, [country for country, choice in choices.items() if choice.lacks_link]),
+    ):
+        if lacking:
+            raise AlertRefusedError(refusal, lacking)

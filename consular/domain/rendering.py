@@ -5,6 +5,7 @@ import unicodedata
 from enum import StrEnum
 
 from consular.domain import wordings
+from consular.domain.routing import EVERY_WAY, Way
 from consular.domain.segmentation import segment
 
 LONGEST_OFFICER_TEXT = 1300
@@ -14,6 +15,7 @@ _MOST_RECEIPT_PARTS = 2
 _RECEIPTS_WITH_LINK = frozenset({"NEEDS_HELP", "UNCLEAR"})
 
 _LINE_BREAKS = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
+_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"]+|\b[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/[^\s<>\"]*", re.IGNORECASE)
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CONTROLS = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -50,6 +52,11 @@ def clean_text(text: str) -> str:
     return "\n".join(line.rstrip() for line in unicodedata.normalize("NFC", text).split("\n")).strip()
 
 
+def addresses_in(text: str) -> list[str]:
+    """Everything in a text that a phone or a network would take for a web address, as it stands there."""
+    return _ADDRESS.findall(text)
+
+
 def text_problems(text: str) -> tuple[TextProblem, ...]:
     """Everything that is wrong with a text as given; run it on clean_text() of a form's field to see what remains."""
     text = _pair_surrogates(text)
@@ -67,18 +74,27 @@ def text_problems(text: str) -> tuple[TextProblem, ...]:
 
 
 def render_sms(
-    body: str, *, language: str, is_exercise: bool, link: str | None, reference: str, asks_for_reply: bool
+    body: str,
+    *,
+    language: str,
+    is_exercise: bool,
+    link: str | None,
+    reference: str,
+    asks_for_reply: bool,
+    way: Way = EVERY_WAY,
 ) -> str:
     """The text as it leaves: officer's words, how to answer, "Ref" and the reference; in an exercise the word
     EXERCISE in the language first and last.
 
     body is taken literally (clean_text() apart); it is no template. language: BCP-47, its primary subtag one of ours.
-    Raises ValueError for an empty body or another language.
+    way: nobody is told to reply where no reply arrives, nor given a link where texts with links are lost. Raises
+    ValueError for an empty body or another language.
     """
     text = clean_text(body)
     if not text:
         raise ValueError("an empty text cannot be sent")
-    lines = [text, *_answer_lines(language, link, asks_for_reply)]
+    usable_link = link if way.carries_links else None
+    lines = [text, *_answer_lines(language, usable_link, asks_for_reply and way.takes_replies)]
     return _frame(lines, language, is_exercise, reference)
 
 

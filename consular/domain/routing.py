@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from consular.domain.gateways import GATEWAYS
+from consular.domain.gateways import GATEWAYS, HTTP, SMPP
 
 EVERYWHERE = "*"
 """The country of a capability that holds wherever a gateway has no own one."""
@@ -61,12 +61,41 @@ class Capability:
         return Way(self.is_two_way, self.allows_links)
 
 
+DEFAULTS: Mapping[str, Capability] = {
+    gateway: Capability(gateway, receipts_believable=gateway not in (SMPP, HTTP)) for gateway in GATEWAYS
+}
+"""What we take for granted of a gateway that has no row at all; what an operator's receipts are worth, nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityTable:
+    """Rows by gateway and country, and the senders that are configured, by gateway."""
+
+    rows: Mapping[tuple[str, str], Capability] = field(default_factory=dict)
+    senders: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, gateway: str, country: str | None) -> Capability:
+        """What the gateway can do in a country (None: we do not know in which): its own row, else that for
+        everywhere."""
+        own = self.rows.get((gateway, country or EVERYWHERE))
+        found = own or self.rows.get((gateway, EVERYWHERE)) or DEFAULTS[gateway]
+        return found.sent_from(self.senders.get(gateway, ""))
+
+    @property
+    def countries(self) -> frozenset[str]:
+        """Countries with a row of their own at any gateway."""
+        return frozenset(country for _, country in self.rows if country != EVERYWHERE)
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How people can answer a text: by a reply, by the link in it."""
 
     takes_replies: bool = True
     carries_links: bool = True
+
+
+EVERY_WAY = Way()
 
 
 @dataclass(frozen=True, slots=True)

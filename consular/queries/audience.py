@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,19 +16,22 @@ from sqlalchemy import (
     bindparam,
     cast,
     distinct,
+    exists,
     false,
     func,
     lateral,
     or_,
     select,
     true,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.types import BigInteger, Date, NullType
 
 from consular.domain.audience import EARTH_RADIUS_KM, AudienceRule, Box, Circle, bounding_box
-from consular.domain.gateways import opt_out_list
+from consular.domain.cap import AlertStatus
+from consular.domain.gateways import gateways_for, opt_out_list
 from consular.models.people import Channel, ContactPoint, OptOut, Person, Registration, Stay
 from consular.models.places import Place
 
@@ -48,7 +52,8 @@ class AudienceCount:
 
     people: records. heads: people in those records, as they told us. with_phone: records that a text reaches.
     phones: distinct usable phones that did not opt out: one text each. no_phone, unusable_phone, opted_out: records
-    that no text reaches, by the reason. languages: by language of the record.
+    that no text reaches, by the reason. languages: by language of the record. phones_in: by country of the phone
+    (None: unknown) and language.
     """
 
     people: int
@@ -59,6 +64,7 @@ class AudienceCount:
     unusable_phone: int
     opted_out: int
     languages: dict[str, LanguageCount]
+    phones_in: dict[tuple[str | None, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +87,8 @@ def count_people(session: AnySession, rule: AudienceRule, today: date) -> int:
     return session.scalar(select(func.count(distinct(Stay.person_id))).where(stay_matches(rule, today))) or 0
 
 
-def count_audience(session: AnySession, rule: AudienceRule, today: date, gateway: str) -> AudienceCount:
-    """People, heads and phones that an alert with this rule reaches through `gateway` on that day, phones as the
-    fan-out
+def count_audience(session: AnySession, rule: AudienceRule, today: date, status: AlertStatus) -> AudienceCount:
+    """People, heads and phones that an alert with this rule and status reaches on that day, phones as the fan-out
     chooses."""
     chosen = select_people(rule, today).subquery("chosen")
     phone = _best_phone(chosen.c.person_id)
@@ -91,6 +96,8 @@ def count_audience(session: AnySession, rule: AudienceRule, today: date, gateway
     rows = session.execute(
         select(
             Person.language,
+            phone.c.country,
+            func.grouping(Person.language).label("is_total"),
             func.count().label("people"),
             func.coalesce(func.sum(func.coalesce(_heads(chosen.c.person_id), 1)), 0).label("heads"),
             func.count().filter(usable).label("with_phone"),
@@ -106,13 +113,14 @@ def count_audience(session: AnySession, rule: AudienceRule, today: date, gateway
             OptOut,
             and_(
                 OptOut.value_index == phone.c.value_index,
-                OptOut.gateway == opt_out_list(gateway),
+                OptOut.gateway == opt_out_list(gateways_for(status)[0]),
                 OptOut.ended_at.is_(None),
             ),
         )
-        .group_by(func.rollup(Person.language))
+        .group_by(func.grouping_sets(tuple_(Person.language, phone.c.country), tuple_()))
     ).all()
-    totals = next(row for row in rows if row.language is None)
+    totals = next(row for row in rows if row.is_total)
+    parts = [row for row in rows if not row.is_total]
     return AudienceCount(
         people=totals.people,
         heads=int(totals.heads),
@@ -121,8 +129,26 @@ def count_audience(session: AnySession, rule: AudienceRule, today: date, gateway
         no_phone=totals.no_phone,
         unusable_phone=totals.unusable_phone,
         opted_out=totals.opted_out,
-        languages={row.language: LanguageCount(row.people, row.phones) for row in rows if row.language is not None},
+        languages=_by_language(parts),
+        phones_in={(row.country, row.language): row.phones for row in parts if row.phones},
     )
+
+
+def _by_language(rows: Sequence[Any]) -> dict[str, LanguageCount]:
+    found: dict[str, LanguageCount] = {}
+    for row in rows:
+        before = found.get(row.language, LanguageCount(0, 0))
+        found[row.language] = LanguageCount(before.people + row.people, before.phones + row.phones)
+    return found
+
+
+def phone_countries(session: AnySession, rule: AudienceRule, today: date, status: AlertStatus) -> list[str | None]:
+    """The countries (None: unknown) of the phones that an alert with this rule and status goes to on that day."""
+    chosen = select_people(rule, today).subquery("chosen")
+    phone = _best_phone(chosen.c.person_id)
+    statement = select(phone.c.country).distinct().select_from(chosen).join(phone, true())
+    is_usable = and_(phone.c.unusable_since.is_(None), ~_opted_out(phone, status))
+    return list(session.scalars(statement.where(is_usable)))
 
 
 def sample_people(session: AnySession, rule: AudienceRule, today: date, limit: int = 10) -> list[SamplePerson]:
@@ -202,10 +228,15 @@ def _in_box(box: Box) -> ColumnElement[bool]:
     return and_(Stay.latitude.between(box.south, box.north), Stay.longitude.between(box.west, box.east))
 
 
+def _opted_out(phone: Any, status: AlertStatus) -> ColumnElement[bool]:
+    same_list = OptOut.gateway == opt_out_list(gateways_for(status)[0])
+    return exists().where(OptOut.value_index == phone.c.value_index, same_list, OptOut.ended_at.is_(None))
+
+
 def _best_phone(person_id: ColumnElement[UUID]) -> Any:
     """The phone that a text to this person goes to: usable before unusable, then the newest."""
     return lateral(
-        select(ContactPoint.value_index, ContactPoint.unusable_since)
+        select(ContactPoint.value_index, ContactPoint.unusable_since, ContactPoint.country)
         .where(ContactPoint.person_id == person_id, ContactPoint.channel == Channel.SMS)
         .order_by(ContactPoint.unusable_since.is_not(None), ContactPoint.created_at.desc(), ContactPoint.id)
         .limit(1)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, scoped_session
 from consular.domain.routing import EVERYWHERE
 from consular.models.capabilities import GatewayCapability
 
-AnySession = Session | scoped_session[Session]
+AnySession = Session | scoped_session[Any]
 
 FACTS = (
     "is_usable",

@@ -3,14 +3,13 @@ transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session, scoped_session
-
-from consular.domain.gateways import opt_out_list
 
 AnySession = Session | scoped_session[Session]
 
@@ -37,14 +36,25 @@ from (select distinct on (value_index) value_index, contact_point_id, country, l
       where exclusion is null order by value_index, contact_point_id) p
 """
 
+_COUNTRIES = "select country, count(*) as phones from phones group by country"
+
+_EXCLUDE = """
+with gone as (
+    delete from phones where country = any(cast(:countries as text[])) or (:unknown and country is null)
+    returning value_index
+)
+update selected s set exclusion = 'no_gateway' from gone where s.value_index = gone.value_index and s.exclusion is null
+"""
+
 _MESSAGES = """
 insert into messages (id, kind, event_id, crisis_id, channel, contact_point_id, endpoint_index, country, language,
 gateway,
                       priority, state, not_before, expires_at)
 overriding system value
-select message_id, 'alert', :event_id, :crisis_id, 'sms', contact_point_id, value_index, country, language, :gateway,
-       :priority, 'queued', now(), :expires_at
+select message_id, 'alert', :event_id, :crisis_id, 'sms', contact_point_id, value_index, country, language,
+       coalesce(r.gateway, :gateway), :priority, 'queued', now(), :expires_at
 from phones
+left join unnest(cast(:countries as text[]), cast(:gateways as text[])) as r (country, gateway) using (country)
 """
 
 _RECIPIENTS = """
@@ -71,30 +81,47 @@ batch."""
 
 @dataclass(frozen=True, slots=True)
 class FanOutCount:
-    """What an event became: people selected, one message per distinct phone, people without one, by new standing."""
+    """What an event became: people selected, one message per distinct phone, people without one, by new standing; the
+    gateways that have them."""
 
     people: int
     messages: int
     excluded: int
     fresh: dict[str, int]
+    gateways: frozenset[str]
 
 
-def insert_rows(session: AnySession, people: Select[Any], values: dict[str, Any]) -> FanOutCount:
-    """Insert every row of the event `values["event_id"]` for the people that `people` selects (one column: person id).
+def select_phones(session: AnySession, people: Select[Any], opt_out_list: str) -> dict[str | None, int]:
+    """Choose a phone for each person that `people` selects (one column: person id); distinct phones by country.
 
-    values: event_id, crisis_id, gateway, priority, expires_at. An event that has its rows already is refused by the
-    database.
+    What is chosen lasts until the transaction ends, for exclude() and insert_rows(). opt_out_list: which phones get
+    nothing (domain.gateways.opt_out_list).
     """
     compiled = people.compile(dialect=postgresql.dialect(paramstyle="named"), compile_kwargs={"literal_binds": False})  # type: ignore[no-untyped-call]
     session.execute(text("set local work_mem = '32MB'"))
     session.execute(text("drop table if exists selected, phones"))
-    session.execute(
-        text(_SELECTED.format(people=str(compiled))),
-        {**compiled.params, "opt_out_list": opt_out_list(values["gateway"])},
-    )
+    values = {**compiled.params, "opt_out_list": opt_out_list}
+    session.execute(text(_SELECTED.format(people=str(compiled))), values)
     session.execute(text(_PHONES))
     session.execute(text("analyze selected, phones"))
-    messages = session.execute(text(_MESSAGES), values).rowcount  # type: ignore[attr-defined]
+    return {row.country: int(row.phones) for row in session.execute(text(_COUNTRIES))}
+
+
+def exclude(session: AnySession, countries: Collection[str | None]) -> None:
+    """Take the chosen phones of these countries (None: unknown) out: no gateway reaches them."""
+    if countries:
+        named = [country for country in countries if country is not None]
+        session.execute(text(_EXCLUDE), {"countries": named, "unknown": None in countries})
+
+
+def insert_rows(session: AnySession, values: dict[str, Any], gateways: Mapping[str, str]) -> FanOutCount:
+    """Insert every row of the event `values["event_id"]` for what select_phones() chose.
+
+    values: event_id, crisis_id, gateway (of every country that is not in `gateways`), priority, expires_at. An event
+    that has its rows already is refused by the database.
+    """
+    routes = {"countries": list(gateways), "gateways": list(gateways.values())}
+    messages = session.execute(text(_MESSAGES), values | routes).rowcount  # type: ignore[attr-defined]
     session.execute(text(_RECIPIENTS), values)
     fresh = {str(reach): int(count) for reach, count in session.execute(text(_COUNT_STANDINGS), values)}
     row = session.execute(text("select count(*), count(exclusion) from selected")).one()
@@ -102,4 +129,5 @@ def insert_rows(session: AnySession, people: Select[Any], values: dict[str, Any]
         session.execute(
             text("analyze recipients (event_id, person_id, message_id), person_statuses (crisis_id, person_id)")
         )
-    return FanOutCount(people=int(row[0]), messages=int(messages), excluded=int(row[1]), fresh=fresh)
+    used = frozenset({values["gateway"], *gateways.values()})
+    return FanOutCount(int(row[0]), int(messages), int(row[1]), fresh, used)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from consular.domain.audience import AudienceRule, rule_from_dict
 from consular.domain.cap import AlertStatus
+from consular.domain.gateways import gateways_for
 from consular.domain.references import reference_of
-from consular.domain.rendering import TextProblem, render_sms, text_problems
+from consular.domain.rendering import TextProblem, addresses_in, render_sms, text_problems
+from consular.domain.routing import EVERY_WAY, Way
 from consular.domain.segmentation import UCS_2, Segmentation, non_gsm_characters, segment
 from consular.extensions import db
 from consular.locales import LANGUAGES
@@ -19,34 +20,20 @@ from consular.queries import audience
 from consular.queries.alerts import AlertView
 from consular.queries.audience import AudienceCount
 from consular.security.links import LINK_TOKEN_LENGTH
-from consular.services.alert_refusals import GATEWAYS
+from consular.services.alert_ways import Line, WaysPreview, way_warnings, ways_preview
+from consular.services.texts import needs_of
 
 ENGLISH_NAMES = {"en": "English", "fr": "French", "ar": "Arabic", "hi": "Hindi"}
 _MOST_PARTS = {"GSM-7": 2, "UCS-2": 3}
 _SAMPLE_NUMBERS = range(1, 11)
-_MAYBE_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]+|\b[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/[^\s<>\"]*", re.IGNORECASE)
-_TWO_WAY = re.compile(r"\+?[0-9]{3,15}|MG[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class SenderFacts:
-    """The sender an alert would leave by. rate: parts per second; None when no gateway of that kind is set up."""
-
-    rate: float | None
-    sender: str
-    public_url: str
-
-    @property
-    def is_one_way(self) -> bool:
-        """Whether the sender is a name, which nobody can reply to."""
-        return self.rate is not None and not _TWO_WAY.fullmatch(self.sender)
 
 
 @dataclass(frozen=True, slots=True)
 class TextPreview:
-    """One language's text as it will be sent. people, phones: those who speak it. parts: of the whole text."""
+    """One language's text as it will be sent one way. people, phones: those who speak it. parts: of the whole text."""
 
     language: str
+    way: Way
     text: str
     encoding: str
     parts: int
@@ -78,12 +65,17 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an alert would do now. blockers forbid it; warnings are for a second look. seconds: to hand over."""
+    """What an alert would do now. texts: each language's on the way of most phones, then the same on other ways.
+
+    blockers forbid it; warnings are for a second look. seconds: to hand over; None when no gateway is set up.
+    """
 
     count: AudienceCount
     texts: list[TextPreview]
+    variants: list[TextPreview]
     fallbacks: list[Fallback]
     samples: list[Sample]
+    ways: WaysPreview
     messages: int
     total_parts: int
     seconds: float | None
@@ -92,31 +84,35 @@ class Preview:
     blockers: list[str]
 
 
-def preview(alert: AlertView, now: datetime, sender: SenderFacts) -> Preview:
-    """Count the audience afresh and render every text as it will be sent. Reads only."""
+def preview(alert: AlertView, now: datetime, lines: Mapping[str, Line], public_url: str) -> Preview:
+    """Count the audience afresh and render every text as it will be sent. lines: the configured gateways. Reads
+    only."""
     rule = rule_from_dict(alert.audience)
-    count = audience.count_audience(db.session, rule, now.date(), GATEWAYS[alert.crisis.status])
-    default = next((language for language in LANGUAGES if language in alert.words), None)
-    bodies = {language: alert.words[language].text for language in LANGUAGES if language in alert.words}
-    texts = [_text_preview(alert, language, body, count, sender, default) for language, body in bodies.items()]
-    fallbacks = [Fallback(lang, n.people) for lang, n in sorted(count.languages.items()) if lang not in bodies]
-    total = _total_parts(texts, count)
-    seconds = total / sender.rate if sender.rate else None
+    count = audience.count_audience(db.session, rule, now.date(), alert.crisis.status)
+    texts = _Texts(alert, public_url, count)
+    needs = needs_of((words.text for words in alert.words.values()), asks_for_reply=alert.asks_for_reply)
+    ways = ways_preview(db.session, alert.crisis.status, needs, lines, count.phones_in, texts.parts)
+    has_gateway = any(name in lines for name in gateways_for(alert.crisis.status))
+    first, *others = ways.ways or [EVERY_WAY]
+    shown = [texts.preview(language, first) for language in texts.languages]
+    seconds = ways.seconds if has_gateway else None
     return Preview(
         count=count,
-        texts=texts,
-        fallbacks=fallbacks,
-        samples=_samples(alert, rule, now, sender, default) if default else [],
-        messages=count.phones,
-        total_parts=total,
+        texts=shown,
+        variants=[texts.preview(language, way) for way in others for language in texts.languages],
+        fallbacks=[Fallback(lang, n.people) for lang, n in sorted(count.languages.items()) if lang not in alert.words],
+        samples=_samples(texts, rule, now, first) if texts.default else [],
+        ways=ways,
+        messages=ways.phones,
+        total_parts=ways.parts,
         seconds=seconds,
         finish_at=now + timedelta(seconds=seconds) if seconds is not None else None,
-        warnings=_warnings(alert, bodies, texts, count, sender, seconds),
-        blockers=_blockers(alert, bodies, count, sender),
+        warnings=_warnings(alert, shown, ways, count, public_url),
+        blockers=_blockers(alert, count, ways, has_gateway=has_gateway),
     )
 
 
-def render(alert: AlertView, language: str, public_url: str, number: int) -> str:
+def render(alert: AlertView, language: str, public_url: str, number: int, way: Way = EVERY_WAY) -> str:
     """The text of an alert as message `number` would carry it, with a link of the right length that leads nowhere."""
     return render_sms(
         alert.words[language].text,
@@ -125,6 +121,7 @@ def render(alert: AlertView, language: str, public_url: str, number: int) -> str
         link=f"{public_url}/s/{'x' * LINK_TOKEN_LENGTH}",
         reference=reference_of(number),
         asks_for_reply=alert.asks_for_reply,
+        way=way,
     )
 
 
@@ -132,7 +129,7 @@ def foreign_links(text: str, public_url: str) -> list[str]:
     """Addresses in an officer's text that are not on our own site, as they stand in it."""
     own = urlsplit(public_url).hostname
     found = []
-    for match in _MAYBE_LINK.findall(text):
+    for match in addresses_in(text):
         address = match if "://" in match else f"//{match}"
         try:
             host = urlsplit(address).hostname
@@ -143,70 +140,81 @@ def foreign_links(text: str, public_url: str) -> list[str]:
     return found
 
 
-def _text_preview(
-    alert: AlertView, language: str, body: str, count: AudienceCount, sender: SenderFacts, default: str | None
-) -> TextPreview:
-    whole = render(alert, language, sender.public_url, 1) if body.strip() else ""
-    cut = segment(whole)
-    speakers = count.languages.get(language)
-    return TextPreview(
-        language=language,
-        text=whole,
-        encoding=cut.encoding,
-        parts=cut.parts,
-        units=cut.units,
-        people=speakers.people if speakers else 0,
-        phones=speakers.phones if speakers else 0,
-        is_default=language == default,
-    )
+class _Texts:
+    """The texts of one alert, each language and way rendered and cut once."""
+
+    def __init__(self, alert: AlertView, public_url: str, count: AudienceCount) -> None:
+        self.alert = alert
+        self.public_url = public_url
+        self.languages = [language for language in LANGUAGES if language in alert.words]
+        self.default = next(iter(self.languages), None)
+        self._count = count
+        self._cut: dict[tuple[str, Way], tuple[str, Segmentation]] = {}
+
+    def parts(self, language: str, way: Way) -> int:
+        """Parts of the text that people who speak this language get on this way."""
+        shown = language if language in self.languages else self.default
+        return self._rendered(shown, way)[1].parts if shown else 0
+
+    def preview(self, language: str, way: Way) -> TextPreview:
+        """The text in a language on a way."""
+        whole, cut = self._rendered(language, way)
+        speakers = self._count.languages.get(language)
+        return TextPreview(
+            language=language,
+            way=way,
+            text=whole,
+            encoding=cut.encoding,
+            parts=cut.parts,
+            units=cut.units,
+            people=speakers.people if speakers else 0,
+            phones=speakers.phones if speakers else 0,
+            is_default=language == self.default,
+        )
+
+    def _rendered(self, language: str, way: Way) -> tuple[str, Segmentation]:
+        if (language, way) not in self._cut:
+            has_words = self.alert.words[language].text.strip()
+            whole = render(self.alert, language, self.public_url, 1, way) if has_words else ""
+            self._cut[language, way] = whole, segment(whole)
+        return self._cut[language, way]
 
 
-def _total_parts(texts: list[TextPreview], count: AudienceCount) -> int:
-    parts = {text.language: text.parts for text in texts}
-    fallback = next((text.parts for text in texts if text.is_default), 0)
-    return sum(number.phones * parts.get(language, fallback) for language, number in count.languages.items())
-
-
-def _samples(alert: AlertView, rule: AudienceRule, now: datetime, sender: SenderFacts, default: str) -> list[Sample]:
+def _samples(texts: _Texts, rule: AudienceRule, now: datetime, way: Way) -> list[Sample]:
     people = audience.sample_people(db.session, rule, now.date(), len(_SAMPLE_NUMBERS))
     samples = []
     for number, person in zip(_SAMPLE_NUMBERS, people, strict=False):
-        language = person.language if person.language in alert.words else default
-        text = render(alert, language, sender.public_url, number)
+        language = person.language if person.language in texts.languages else texts.default
+        assert language is not None
+        text = render(texts.alert, language, texts.public_url, number, way)
         samples.append(Sample(language, person.country, person.place_name, text, segment(text).parts, person.has_phone))
     return samples
 
 
-def _blockers(alert: AlertView, bodies: Mapping[str, str], count: AudienceCount, sender: SenderFacts) -> list[str]:
+def _blockers(alert: AlertView, count: AudienceCount, ways: WaysPreview, *, has_gateway: bool) -> list[str]:
     found = []
-    if not bodies:
+    if not alert.words:
         found.append("There is no text yet: write one in at least one language.")
     if count.people == 0:
         found.append("Nobody on record matches this audience now: change the countries, places or radius.")
-    if sender.rate is None:
+    if not has_gateway:
         found.append(
             f"No gateway for {alert.crisis.status.value} alerts is set up: ask whoever runs this server to run "
             "`consular check-config`."
         )
+    elif ways.refusal:
+        found.append(ways.refusal)
     return found
 
 
 def _warnings(
-    alert: AlertView,
-    bodies: Mapping[str, str],
-    texts: list[TextPreview],
-    count: AudienceCount,
-    sender: SenderFacts,
-    seconds: float | None,
+    alert: AlertView, texts: Sequence[TextPreview], ways: WaysPreview, count: AudienceCount, public_url: str
 ) -> list[str]:
-    found = [warning for text in texts for warning in _text_warnings(bodies[text.language], text, sender.public_url)]
-    if alert.asks_for_reply and sender.is_one_way:
-        found.append(
-            f"The sender {sender.sender} is a name: nobody can reply to it. Only the link in the text takes answers."
-        )
+    found = [warning for text in texts for warning in _text_warnings(alert.words[text.language].text, text, public_url)]
+    found += way_warnings(ways, asks_for_reply=alert.asks_for_reply)
     if count.people and count.with_phone == 0:
         found.append("None of these people has a usable phone: no text will leave.")
-    if seconds is not None and seconds > alert.validity_minutes * 60:
+    if ways.seconds > alert.validity_minutes * 60:
         found.append(
             "Sending takes longer than the text is valid: the last people would not get it. "
             "Make the texts shorter, the audience smaller or the validity longer."

@@ -7,10 +7,16 @@ from datetime import datetime
 
 from consular.domain.alerts import AlertState, Refusal
 from consular.domain.cap import AlertStatus
+from consular.domain.gateways import gateways_for
 from consular.domain.rendering import clean_text
 from consular.errors import ConflictError, ConsularError, InvalidInputError, NotAllowedError
+from consular.locales import country_names
 
-GATEWAYS = {AlertStatus.ACTUAL: "twilio", AlertStatus.EXERCISE: "exercise"}
+_SETTINGS = {
+    AlertStatus.ACTUAL: "the TWILIO_*, SMPP_* or HTTP_GATEWAY_*",
+    AlertStatus.EXERCISE: "the EXERCISE_GATEWAY_*",
+}
+_MOST_NAMED = 10
 
 
 class EditedMeanwhileError(ConflictError):
@@ -26,13 +32,12 @@ class AlreadyIssuedError(ConflictError):
 
 
 def require_gateway(status: AlertStatus, gateways: Collection[str]) -> None:
-    """Raise ConflictError, with what to do, unless the gateway for `status` is among the configured ones."""
-    if GATEWAYS[status] in gateways:
+    """Raise ConflictError, with what to do, unless a gateway for `status` is among the configured ones."""
+    if any(name in gateways for name in gateways_for(status)):
         return
-    prefix = "TWILIO" if status is AlertStatus.ACTUAL else "EXERCISE_GATEWAY"
     raise ConflictError(
         f"No gateway for {status.value} alerts is set up, so nothing can be sent. Whoever runs this server must set "
-        f"the {prefix}_* variables and restart; `consular check-config` says which are missing."
+        f"{_SETTINGS[status]} variables and restart; `consular check-config` says which are missing."
     )
 
 
@@ -65,14 +70,34 @@ _SENTENCES = {
     Refusal.AUDIENCE_CHANGED: "The number of people changed by more than 2 % since you opened the page. "
     "Look at the new number before you release it.",
     Refusal.NO_GATEWAY: "No gateway is set up for this alert.",
+    Refusal.NO_ANSWER: "Nobody with a phone of {countries} could answer: no gateway takes replies from there, and "
+    "texts with a link do not get there. Write it without asking for a reply, or warn these countries by an alert of "
+    "their own; an administrator can enter a gateway that takes replies.",
+    Refusal.LINK_LOST: "The text has an address in it, and texts with addresses do not get to phones of {countries}. "
+    "Take the address out, or warn these countries by an alert of their own.",
 }
 
 
-def refused(refusal: Refusal, state: AlertState | None = None) -> ConsularError:
+def refused(refusal: Refusal, state: AlertState | None = None, countries: Collection[str | None] = ()) -> ConsularError:
     """The error that tells an officer of a refusal by the rules, and what to do."""
     if refusal is Refusal.OWN_ALERT:
         return NotAllowedError("You wrote or last edited this alert: another approver must decide on it.")
     if refusal is Refusal.WRONG_STATE:
         now = f" It is now: {state.value.replace('_', ' ')}." if state else ""
         return ConflictError(f"This is not possible in the alert's present state.{now} Load the page again.")
-    return ConflictError(_SENTENCES[refusal])
+    return ConflictError(_SENTENCES[refusal].format(countries=_named(countries)))
+
+
+def phone_country(code: str | None) -> str:
+    """The country of a phone in words: satellite networks have none, of some we do not know it."""
+    if code is None or not code.isalpha():
+        return "no country (satellite phones)" if code else "an unknown country"
+    return country_names("en").get(code, code)
+
+
+def _named(countries: Collection[str | None]) -> str:
+    names = sorted(map(phone_country, countries))
+    rest = len(names) - _MOST_NAMED
+    if rest > 0:
+        return f"{', '.join(names[:_MOST_NAMED])} and {rest} more countries"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

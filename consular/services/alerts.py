@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ from consular.domain.alerts import (
     MessageClass,
     Refusal,
     check_approval,
+    check_ways,
     content_hash,
     next_state,
 )
@@ -34,11 +36,10 @@ from consular.models.crises import Crisis
 from consular.models.officers import Officer
 from consular.queries import alerts as queries
 from consular.queries.alerts import AlertView, Words
-from consular.queries.audience import count_people
-from consular.queueing import wakeups
-from consular.services import audit, dispatch, social
+from consular.queries.audience import count_people, phone_countries
+from consular.queueing import QUEUES, wakeups
+from consular.services import audit, dispatch, routing, social
 from consular.services.alert_refusals import (
-    GATEWAYS,
     AlreadyIssuedError,
     EditedMeanwhileError,
     check_typed,
@@ -48,7 +49,9 @@ from consular.services.alert_refusals import (
     required_note,
 )
 from consular.services.audit import AnySession
+from consular.services.texts import needs_of
 from consular.services.transactions import unit_of_work
+from consular.services.ways import Gateways
 
 _SENDERS_WOKEN = 2
 
@@ -110,11 +113,11 @@ def edit(alert_id: UUID, draft: AlertDraft, seen_revision: int, officer_id: UUID
         _decide(session, alert, AlertAction.EDIT, officer_id, now)
 
 
-def submit(alert_id: UUID, officer_id: UUID, now: datetime, *, gateways: Collection[str]) -> None:
+def submit(alert_id: UUID, officer_id: UUID, now: datetime, *, gateways: Gateways) -> None:
     """Hand an alert to the approvers, bound to the hash of its texts, its rule and the people it selects now.
 
-    gateways: names of the configured gateways. Raises ConflictError with the cure when there is no text, nobody to
-    reach or no gateway.
+    gateways: the configured ones. Raises ConflictError with the cure when there is no text, nobody to reach, no
+    gateway, or a country where people could not answer although the alert asks them to.
     """
     with unit_of_work() as session:
         alert = _lock(session, alert_id)
@@ -126,6 +129,8 @@ def submit(alert_id: UUID, officer_id: UUID, now: datetime, *, gateways: Collect
         people = count_people(session, _rule(alert), now.date())
         if people == 0:
             raise refused(Refusal.EMPTY_AUDIENCE)
+        phones = phone_countries(session, _rule(alert), now.date(), alert.crisis.status)
+        _route(session, alert, gateways, phones)
         alert.submitted_count = people
         alert.submitted_hash = content_hash(content_of(alert), alert.audience, people)
         session.flush()
@@ -170,16 +175,16 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
     seen_count: int,
     now: datetime,
     *,
-    gateways: Collection[str],
+    gateways: Gateways,
     typed_count: int | None = None,
     outlets: social.Outlets | None = None,
 ) -> UUID:
     """Release an alert exactly as the officer saw it, with every message row, or not at all; the id of its event.
 
     seen_hash, seen_count: of the release page. typed_count: the number of people typed to confirm, needed for Actual.
-    gateways: names of the configured gateways. outlets: public accounts, if any. Raises AlreadyIssuedError for a second
-    release, ConflictError when anything differs from what was seen, NotAllowedError for the author or last editor,
-    InvalidInputError (typed_count).
+    gateways: the configured ones. outlets: public accounts, if any. Raises AlreadyIssuedError for a second release,
+    ConflictError when anything differs from what was seen or people could not answer, NotAllowedError for the author
+    or last editor, InvalidInputError (typed_count).
     """
     with unit_of_work() as session:
         alert = _lock(session, alert_id)
@@ -199,13 +204,15 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
         event = _freeze(alert, officer_id, seen_hash, now)
         session.add(event)
         session.flush()
-        event.people = dispatch.fan_out(session, event, rule, GATEWAYS[crisis.status], now).people
+        count = dispatch.fan_out(session, event, rule, partial(_route, session, alert, gateways), now)
+        event.people = count.people
         social.queue_posts(session, event, now, outlets)
         alert.state = after
         session.flush()
         _decide(session, alert, AlertAction.APPROVE, officer_id, now, detail={"people": event.people})
-        event_id, status = event.id, crisis.status
-    wakeups.kick(GATEWAYS[status], _SENDERS_WOKEN)
+        event_id = event.id
+    for gateway in sorted(count.gateways & {*QUEUES}):
+        wakeups.kick(gateway, _SENDERS_WOKEN)
     wakeups.kick("social")
     return event_id
 
@@ -248,6 +255,20 @@ def content_of(alert: Alert | AlertView) -> dict[str, Any]:
 def default_language(languages: Collection[str]) -> str:
     """The language for people in whose own there is no text: the first of LANGUAGES that has one."""
     return next(language for language in LANGUAGES if language in languages)
+
+
+def _route(
+    session: AnySession, alert: Alert, gateways: Gateways, countries: Iterable[str | None]
+) -> dict[str | None, str | None]:
+    """The gateway for each country. Raises ConflictError when people in one could not answer."""
+    words = queries.open_words(alert.infos)
+    needs = needs_of((one.text for one in words.values()), asks_for_reply=alert.asks_for_reply)
+    choices = routing.routes_for(session, alert.crisis.status, gateways, needs, countries)
+    try:
+        check_ways(choices)
+    except AlertRefusedError as error:
+        raise refused(error.refusal, countries=error.countries) from None
+    return {country: choice.best for country, choice in choices.items()}
 
 
 def _transition(alert_id: UUID, action: AlertAction, officer_id: UUID, now: datetime, note: str | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -10,35 +11,45 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, scoped_session
 
 from consular.domain.audience import AudienceRule
-from consular.domain.cap import AlertStatus
 from consular.domain.delivery import ALERT_PRIORITIES, MessageState, counted_as
+from consular.domain.gateways import gateways_for, opt_out_list
 from consular.models.alerts import AlertEvent
 from consular.queries import counters, fanout, reach
 from consular.queries.audience import select_people
 from consular.queries.fanout import FanOutCount
 
 AnySession = Session | scoped_session[Session]
+Route = Callable[[Mapping[str | None, int]], Mapping[str | None, str | None]]
+"""From the phones in each country (None: unknown) to the gateway of each; None: no gateway reaches them."""
 
 MOST_CANCELLED_AT_ONCE = 20_000
 
 
 def fan_out(
-    session: AnySession, event: AlertEvent, rule: AudienceRule, gateway_name: str, now: datetime
+    session: AnySession, event: AlertEvent, rule: AudienceRule, route: str | Route, now: datetime
 ) -> FanOutCount:
     """Insert the message, recipient and standing rows of `event`, which must already be flushed. Does not commit.
 
-    Raises ValueError when an exercise would go to a real gateway, or the reverse.
+    route: one gateway for everybody, or what chooses one for each country; people in a country without one are listed
+    with that reason. Raises ValueError when an exercise would go to a real gateway, or the reverse, and whatever
+    `route` raises.
     """
-    if (event.status is AlertStatus.EXERCISE) != (gateway_name == "exercise"):
+    able = gateways_for(event.status)
+    phones = fanout.select_phones(session, select_people(rule, now.date()), opt_out_list(able[0]))
+    chosen = dict.fromkeys(phones, route) if isinstance(route, str) else route(phones)
+    if {gateway for gateway in (*chosen.values(), route) if isinstance(gateway, str)} - {*able}:
         raise ValueError("an exercise goes to the practice gateway, and nothing else does")
+    fanout.exclude(session, [country for country, gateway in chosen.items() if gateway is None])
+    most = route if isinstance(route, str) else _most_used(phones, chosen) or able[0]
     values = {
         "event_id": event.id,
         "crisis_id": event.crisis_id,
-        "gateway": gateway_name,
+        "gateway": most,
         "priority": ALERT_PRIORITIES[event.message_class],
         "expires_at": event.expires_at,
     }
-    count = fanout.insert_rows(session, select_people(rule, now.date()), values)
+    others = {country: gateway for country, gateway in chosen.items() if country and gateway and gateway != most}
+    count = fanout.insert_rows(session, values, others)
     if sum(count.fresh.values()) < count.people:
         reach.raise_for_event(session, event.id)
     deltas = {(event.id, "message:queued"): count.messages}
@@ -47,6 +58,18 @@ def fan_out(
         deltas[event.crisis_id, f"bucket:{reached}"] = people
     counters.add(session, deltas)
     return count
+
+
+def _most_used(phones: Mapping[str | None, int], chosen: Mapping[str | None, str | None]) -> str | None:
+    """The gateway of phones whose country is unknown, if there are any, because it is the one for all not named; else
+    that of most phones."""
+    if None in chosen:
+        return chosen[None]
+    used: Tally[str] = Tally()
+    for country, gateway in chosen.items():
+        if gateway is not None:
+            used[gateway] += phones[country]
+    return next((gateway for gateway, _ in used.most_common(1)), None)
 
 
 def cancel_unsent(session: AnySession, event_id: UUID, now: datetime) -> int:

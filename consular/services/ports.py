@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from consular.domain.delivery import Verdict
+from consular.domain.routing import EVERY_WAY, Way
 from consular.queries.delivery import OutcomeRow
 from consular.queries.receipts import Report
 from consular.services.texts import FrozenText
@@ -78,7 +79,8 @@ class Book(Protocol):
     """The texts of events; services.texts.TextBook."""
 
     def event(self, event_id: UUID) -> FrozenText: ...
-    def alert(self, event_id: UUID, language: str, number: int) -> str: ...
+    def way(self, gateway: str, country: str | None) -> Way: ...
+    def alert(self, event_id: UUID, language: str, number: int, way: Way = EVERY_WAY) -> str: ...
     def acknowledgement(self, template: str, language: str, number: int, *, is_exercise: bool) -> str | None: ...
 
 

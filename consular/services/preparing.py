@@ -11,6 +11,7 @@ from uuid import UUID
 from consular.domain.canaries import CANARY_VALIDITY
 from consular.domain.delivery import ACKNOWLEDGEMENT_VALIDITY
 from consular.domain.ports import SmsRequest
+from consular.domain.routing import Way
 from consular.domain.segmentation import segment
 from consular.extensions import cipher
 
@@ -41,14 +42,15 @@ class Prepared:
 
 
 class Preparer:
-    """Prepares rows for one gateway. Texts of one event and language differ only in link and reference, so parts are
-    kept."""
+    """Prepares rows for one gateway. Texts of one event, language and way differ only in link and reference, so
+    parts are kept."""
 
     def __init__(self, book: Book, gateway: str, address_of: Callable[[Any], str]) -> None:
         self._book = book
         self._address_of = address_of
+        self._gateway = gateway
         self._is_exercise = gateway == "exercise"
-        self._parts: dict[tuple[UUID, str, int], int] = {}
+        self._parts: dict[tuple[UUID, str, Way, int], int] = {}
 
     def prepare(self, row: Any) -> Prepared | None:
         """The text of a claimed row; None when it has nothing to say. Raises KeyUnavailableError, WrongGatewayError."""
@@ -63,8 +65,9 @@ class Preparer:
         event = self._book.event(row.event_id)
         if event.is_exercise != self._is_exercise:
             raise WrongGatewayError
-        body = self._book.alert(row.event_id, row.language, row.id)
-        key = (row.event_id, row.language, len(body))
+        way = self._book.way(self._gateway, row.country)
+        body = self._book.alert(row.event_id, row.language, row.id, way)
+        key = (row.event_id, row.language, way, len(body))
         if key not in self._parts:
             self._parts[key] = segment(body).parts
         return self._prepared(row, body, event.validity_seconds, self._parts[key])

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from consular.domain.alerts import MessageClass
 from consular.domain.cap import AlertStatus
 from consular.domain.references import reference_of
-from consular.domain.rendering import acknowledgement, render_sms
+from consular.domain.rendering import acknowledgement, addresses_in, render_sms
+from consular.domain.routing import EVERY_WAY, Needs, Way
 from consular.extensions import cipher, db
 from consular.models.alerts import AlertEvent
 from consular.security.links import links
+
+WayOf = Callable[[str, str | None], Way]
+"""By gateway and country: how people can answer a text."""
 
 _SAMPLE_LINK = "https://link.invalid/s/0"
 _SAMPLE_REFERENCE = "QQQQQQ"
@@ -28,6 +33,11 @@ class FrozenText:
     asks_for_reply: bool
     message_class: MessageClass
     validity_seconds: int
+
+    @property
+    def needs(self) -> Needs:
+        """What the texts ask of the way they go."""
+        return needs_of(self.texts.values(), asks_for_reply=self.asks_for_reply)
 
     def language_for(self, wanted: str) -> str:
         """The language a person gets: theirs when there is a text in it, else the event's default."""
@@ -47,13 +57,19 @@ def freeze(event: AlertEvent) -> FrozenText:
     )
 
 
+def needs_of(texts: Iterable[str], *, asks_for_reply: bool) -> Needs:
+    """What officers' texts ask of the way they go."""
+    return Needs(asks_for_reply, any(map(addresses_in, texts)))
+
+
 class TextBook:
     """Renders messages; remembers each event and each language's rendered frame, because events never change."""
 
-    def __init__(self, public_url: str) -> None:
+    def __init__(self, public_url: str, way_of: WayOf = lambda gateway, country: EVERY_WAY) -> None:
         self._public_url = public_url
+        self._way_of = way_of
         self._events: dict[UUID, FrozenText] = {}
-        self._frames: dict[tuple[UUID, str], str] = {}
+        self._frames: dict[tuple[UUID, str, Way], str] = {}
 
     def event(self, event_id: UUID) -> FrozenText:
         """The frozen text of an event, read once."""
@@ -61,11 +77,15 @@ class TextBook:
             self._events[event_id] = freeze(db.session.get_one(AlertEvent, event_id))
         return self._events[event_id]
 
-    def alert(self, event_id: UUID, language: str, number: int) -> str:
-        """The whole text of message `number` of an event, with its own link and reference."""
+    def way(self, gateway: str, country: str | None) -> Way:
+        """How people whose texts go by this gateway into this country can answer."""
+        return self._way_of(gateway, country)
+
+    def alert(self, event_id: UUID, language: str, number: int, way: Way = EVERY_WAY) -> str:
+        """The whole text of message `number` of an event, with its own reference and the ways to answer that it has."""
         frozen = self.event(event_id)
         language = frozen.language_for(language)
-        frame = self._frames.get((event_id, language))
+        frame = self._frames.get((event_id, language, way))
         if frame is None:
             frame = render_sms(
                 frozen.texts[language],
@@ -74,10 +94,14 @@ class TextBook:
                 link=_SAMPLE_LINK,
                 reference=_SAMPLE_REFERENCE,
                 asks_for_reply=frozen.asks_for_reply,
+                way=way,
             )
-            self._frames[event_id, language] = frame
-        head, found, tail = frame.rpartition(_SAMPLE_LINK)
-        return f"{head}{self.link(number)}{tail.replace(_SAMPLE_REFERENCE, reference_of(number))}" if found else frame
+            self._frames[event_id, language, way] = frame
+        head, _, tail = frame.rpartition(_SAMPLE_REFERENCE)
+        if way.carries_links:
+            before, _, after = head.rpartition(_SAMPLE_LINK)
+            head = f"{before}{self.link(number)}{after}"
+        return f"{head}{reference_of(number)}{tail}"
 
     def acknowledgement(self, template: str, language: str, number: int, *, is_exercise: bool) -> str | None:
         """The automatic receipt for a reply read as `template`; None when that kind gets none."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from consular.domain.audience import AudienceRule, Circle, matches
+from consular.domain.cap import AlertStatus
 from consular.extensions import cipher
 from consular.models.people import Channel, ContactPoint, OptOut, Person, Registration, RegistrationSource, Stay
 from consular.models.places import Place
@@ -119,7 +120,7 @@ def test_sql_selects_whom_the_rule_selects(session, stays, rule: AudienceRule, d
 def test_an_empty_rule_selects_nobody(session, stays) -> None:
     rule = AudienceRule(())
     assert audience.count_people(session, rule, TODAY) == 0
-    assert audience.count_audience(session, rule, TODAY, "twilio").people == 0
+    assert audience.count_audience(session, rule, TODAY, AlertStatus.ACTUAL).people == 0
     assert audience.sample_people(session, rule, TODAY) == []
 
 
@@ -167,11 +168,15 @@ def test_phones_are_counted_once_and_the_reasons_for_silence_apart(session) -> N
         )
     )
     session.flush()
-    count = audience.count_audience(session, AudienceRule(("LY",)), TODAY, "twilio")
+    count = audience.count_audience(session, AudienceRule(("LY",)), TODAY, AlertStatus.ACTUAL)
     assert (count.people, count.heads) == (6, 9)
     assert (count.with_phone, count.phones) == (3, 2)
     assert (count.no_phone, count.unusable_phone, count.opted_out) == (1, 1, 1)
     assert count.languages == {"fr": audience.LanguageCount(people=6, phones=2)}
+    assert sum(count.phones_in.values()) == 2
+    assert set(audience.phone_countries(session, AudienceRule(("LY",)), TODAY, AlertStatus.ACTUAL)) == {
+        country for country, _ in count.phones_in
+    }
     samples = audience.sample_people(session, AudienceRule(("LY",)), TODAY)
     assert len(samples) == 6
     assert sum(sample.has_phone for sample in samples) == 5

@@ -67,7 +67,7 @@ class DyingBook(TextBook):
         super().__init__("https://consular.test")
         self.gateway = gateway
 
-    def alert(self, event_id, language, number):  # type: ignore[no-untyped-def]
+    def alert(self, event_id, language, number, way):  # type: ignore[no-untyped-def]
         self.gateway.reached("after_claim")
         return super().alert(event_id, language, number)
 

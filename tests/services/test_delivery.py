@@ -410,7 +410,7 @@ class PoisonBook(TextBook):
         super().__init__("https://consular.test")
         self.number = number
 
-    def alert(self, event_id, language, number):
+    def alert(self, event_id, language, number, way):
         if number == self.number:
             raise Poison
         return super().alert(event_id, language, number)

@@ -19,7 +19,7 @@ from consular.queries import audience
 from consular.queries.alerts import AlertView, EventView
 from consular.services import alert_previews, alerts
 from consular.web.officer import audiences
-from consular.web.officer.pages import public_url, sender_facts
+from consular.web.officer.pages import lines, public_url
 
 Choice = tuple[str, str, str]
 
@@ -167,7 +167,7 @@ def page(alert: AlertView, errors: dict[str, str] | None = None) -> str:
         texts = {language: alert_previews.render(alert, language, public_url(), 1) for language in event.words}
         context |= progress(alert, event) | {"posts": queries.list_posts(db.session, event.id), "texts": texts}
         return render_template("officer/alert_release.html", **context)
-    context["preview"] = seen = alert_previews.preview(alert, utc_now(), sender_facts(alert.crisis.status))
+    context["preview"] = seen = alert_previews.preview(alert, utc_now(), lines(), public_url())
     if alert.state is AlertState.AWAITING_APPROVAL:
         digest = content_hash(alerts.content_of(alert), alert.audience, seen.count.people)
         context |= {"seen_hash": digest.hex(), "seen_count": seen.count.people}

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from flask import current_app, g, url_for
 
-from config import Config, GatewayConfig
+from config import Config
 from consular import permissions
-from consular.domain.cap import AlertStatus
-from consular.services.alert_previews import ENGLISH_NAMES, SenderFacts
+from consular.services.alert_previews import ENGLISH_NAMES
+from consular.services.alert_ways import Line
 from consular.services.social import Outlets
 from consular.web.officer import blueprint
 
@@ -71,10 +71,9 @@ def public_url() -> str:
     return config.public_url
 
 
-def configured_gateways() -> frozenset[str]:
-    """Names of the gateways that are set up."""
-    config: Config = current_app.config["CONSULAR"]
-    return frozenset(config.gateways)
+def configured_gateways() -> dict[str, str]:
+    """The gateways that are set up, and the sender of each."""
+    return {name: line.sender for name, line in lines().items()}
 
 
 def outlets() -> Outlets:
@@ -83,9 +82,7 @@ def outlets() -> Outlets:
     return Outlets(current_app.extensions["consular"].publishers, config.public_url)
 
 
-def sender_facts(status: AlertStatus) -> SenderFacts:
-    """The sender that alerts of this status leave by."""
+def lines() -> dict[str, Line]:
+    """The gateways that are set up: their rate and sender."""
     config: Config = current_app.config["CONSULAR"]
-    is_actual = status is AlertStatus.ACTUAL
-    gateway: GatewayConfig | None = config.twilio_gateway if is_actual else config.exercise_gateway
-    return SenderFacts(gateway.rate if gateway else None, gateway.sender if gateway else "", config.public_url)
+    return {name: Line(gateway.rate, gateway.sender) for name, gateway in config.gateways.items()}

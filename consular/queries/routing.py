@@ -1,0 +1,136 @@
+"""What stands in the way at each gateway now, and moving texts that wait at one gateway to another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session, scoped_session
+
+AnySession = Session | scoped_session[Any]
+
+_LOCK = 7_206_915
+
+_LINES = text("""
+select gateway, paused_until from senders
+where pause_reason like 'account_refused%' and paused_until > now() - :lately
+""")
+
+_COUNTRIES = text("""
+select gateway, country, paused_until from country_pauses
+where paused_until > now() - :lately
+""")
+
+_RUNNING = text("""
+select e.id from alert_events e
+join counters c on c.scope_id = e.id and c.key = 'message:queued'
+where c.value > 0 and e.status = 'Actual' and e.stopped_at is null and e.expires_at > now()
+""")
+
+_HAS_WAITING = text("""
+select (select 1 from messages where state = 'queued' and gateway = :gateway
+        order by priority desc, not_before, id limit 1) is not null
+""")
+
+_PICK = """
+select m.id, m.country from messages m
+where m.state = 'queued' and m.gateway = :gateway and m.expires_at > now() and not m.possible_duplicate and {which}
+  and (m.country = any(cast(:movable as text[]))
+       or (:moves_rest and (m.country is null or m.country <> all(cast(:special as text[])))))
+order by m.priority desc, m.not_before, m.id limit :limit for update of m skip locked
+"""
+"""In the order of the queue, so that its index is walked and the most urgent texts move first."""
+
+_MOVE = """
+with waiting as materialized ({pick}), moved as (
+    update messages m set gateway = coalesce(r.target, :rest), not_before = least(m.not_before, now()),
+        error_code = null, updated_at = now()
+    from waiting w
+    left join unnest(cast(:movable as text[]), cast(:targets as text[])) as r (country, target) on r.country = w.country
+    where m.id = w.id and m.state = 'queued' and m.gateway = :gateway
+    returning m.gateway
+)
+select gateway, count(*) as number from moved group by gateway
+"""
+
+_MOVE_ALERTS = text(_MOVE.format(pick=_PICK.format(which="m.event_id = any(cast(:events as uuid[]))")))
+_MOVE_RECEIPTS = text(_MOVE.format(pick=_PICK.format(which="m.kind = 'acknowledgement'")))
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What refuses now or did lately. lines: gateway to until when; countries: (gateway, country) to until when.
+
+    at: the database's clock, by which both are meant.
+    """
+
+    at: datetime
+    lines: Mapping[str, datetime]
+    countries: Mapping[tuple[str, str], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """Where the texts of one gateway go instead. targets: by country, None to stay; rest: for all other countries."""
+
+    gateway: str
+    targets: tuple[tuple[str, str | None], ...]
+    rest: str | None
+
+    @property
+    def leads_anywhere(self) -> bool:
+        """Whether any text would move."""
+        return self.rest is not None or any(target for _, target in self.targets)
+
+
+def stops(session: AnySession, lately: timedelta) -> Stops:
+    """Refusals of accounts and countries that last, or were over at most `lately` ago."""
+    values = {"lately": lately}
+    return Stops(
+        at=session.execute(text("select now()")).scalar_one(),
+        lines={row.gateway: row.paused_until for row in session.execute(_LINES, values)},
+        countries={(row.gateway, row.country): row.paused_until for row in session.execute(_COUNTRIES, values)},
+    )
+
+
+def running_events(session: AnySession) -> Sequence[UUID]:
+    """Real alerts with texts that wait."""
+    return session.execute(_RUNNING).scalars().all()
+
+
+def has_waiting(session: AnySession, gateway: str) -> bool:
+    """Whether any text waits at a gateway."""
+    return bool(session.execute(_HAS_WAITING, {"gateway": gateway}).scalar_one())
+
+
+def move_alerts(session: AnySession, detour: Detour, events: Collection[UUID], limit: int) -> dict[str, int]:
+    """Move up to `limit` texts of these events that certainly were not sent; how many went to which gateway."""
+    rows = session.execute(_MOVE_ALERTS, _values(detour, limit) | {"events": list(events)})
+    return {row.gateway: row.number for row in rows}
+
+
+def move_receipts(session: AnySession, detour: Detour, limit: int) -> dict[str, int]:
+    """Move up to `limit` receipts for replies; how many went to which gateway."""
+    return {row.gateway: row.number for row in session.execute(_MOVE_RECEIPTS, _values(detour, limit))}
+
+
+def try_lock(session: AnySession) -> bool:
+    """Whether this transaction is the only one that moves texts now."""
+    return bool(session.execute(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar())
+
+
+def _values(detour: Detour, limit: int) -> dict[str, Any]:
+    movable = {country: target for country, target in detour.targets if target is not None}
+    return {
+        "gateway": detour.gateway,
+        "movable": list(movable),
+        "targets": list(movable.values()),
+        "special": [country for country, _ in detour.targets],
+        "rest": detour.rest,
+        "moves_rest": detour.rest is not None,
+        "limit": limit,
+    }

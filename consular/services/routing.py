@@ -1,0 +1,141 @@
+"""Which gateway texts leave by: chosen at fan-out, chosen anew while they wait at one that refuses them
+(docs/adr/0008)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import structlog
+
+from consular.domain.cap import AlertStatus
+from consular.domain.gateways import ACTUAL_GATEWAYS, gateways_for
+from consular.domain.routing import Candidate, CapabilityTable, Choice, Health, Needs, choose
+from consular.models.alerts import AlertEvent
+from consular.queries import routing as queries
+from consular.queries.routing import AnySession, Detour, Stops
+from consular.queueing import QUEUES, Wakeups
+from consular.security.fields import KeyUnavailableError
+from consular.services.texts import freeze
+from consular.services.transactions import unit_of_work
+from consular.services.ways import Gateways, table_for
+
+log = structlog.get_logger(__name__)
+
+_LATELY = timedelta(minutes=10)
+"""A gateway that refused so lately, and was not proven since, comes after those that did not."""
+_BATCH = 5000
+_MOST_BATCHES = 10
+_SENDERS_WOKEN = 2
+_QUIET_SECONDS = 10.0
+_FOR_RECEIPTS = Needs(by_reply_only=True)
+
+Country = str | None
+Move = Callable[..., Mapping[str, int]]
+
+
+class Chooser:
+    """Chooses gateways by what is in the database now."""
+
+    def __init__(self, session: AnySession, gateways: Gateways) -> None:
+        self._gateways = frozenset(gateways)
+        self.table: CapabilityTable = table_for(session, gateways)
+        self.stops: Stops = queries.stops(session, _LATELY)
+
+    def choose(self, names: Collection[str], needs: Needs, country: Country) -> Choice:
+        """The gateways of these for a country, the best first."""
+        candidates = [
+            Candidate(self.table.of(name, country), self._health(name, country), name in self._gateways)
+            for name in names
+        ]
+        return choose(candidates, needs, self.stops.at)
+
+    def detour(self, source: str, needs: Needs) -> Detour:
+        """Where texts that wait at a real gateway go instead, if it cannot send them now and another can."""
+        countries = sorted(self.table.countries | {country for _, country in self.stops.countries})
+        return Detour(
+            gateway=source,
+            targets=tuple((country, self._instead(source, needs, country)) for country in countries),
+            rest=self._instead(source, needs, None),
+        )
+
+    def _instead(self, source: str, needs: Needs, country: Country) -> str | None:
+        able = self.choose(ACTUAL_GATEWAYS, needs, country).open
+        return next(iter(able), None) if source not in able else None
+
+    def _health(self, gateway: str, country: Country) -> Health:
+        line, refused = self.stops.lines.get(gateway), self.stops.countries.get((gateway, country or ""))
+        return Health(line, refused, is_failing=line is not None or refused is not None)
+
+
+def routes_for(
+    session: AnySession, status: AlertStatus, gateways: Gateways, needs: Needs, countries: Iterable[Country]
+) -> dict[Country, Choice]:
+    """For each country (None: phones of which we do not know it) the gateways for an alert, the best first."""
+    chooser = Chooser(session, gateways)
+    return {country: chooser.choose(gateways_for(status), needs, country) for country in countries}
+
+
+def reroute(gateways: Gateways, wakeups: Wakeups, quiet: dict[Detour, float] | None = None) -> dict[str, int]:
+    """Move texts that wait where they are refused, or at a gateway that is not configured any more, to the next best
+    gateway; how many went to which.
+
+    Only real ones, only what certainly was not sent, only to a gateway that may send now: whatever has none stays.
+    Receipts for replies leave their gateway only when it is gone. quiet: a memory of the caller's; a detour on which
+    nothing moved is tried again after seconds, because looking costs as much as the queue is long.
+    """
+    quiet = {} if quiet is None else quiet
+    moved: Counter[str] = Counter()
+    with unit_of_work() as session:
+        moves = list(_moves(session, gateways))
+    for detour, move in moves:
+        if time.monotonic() < quiet.get(detour, 0.0):
+            continue
+        found = _move(detour, move)
+        moved.update(found)
+        if not found:
+            quiet[detour] = time.monotonic() + _QUIET_SECONDS
+    for gateway in sorted(moved):
+        if gateway in QUEUES:
+            wakeups.kick(gateway, _SENDERS_WOKEN)
+    return dict(moved)
+
+
+def _moves(session: AnySession, gateways: Gateways) -> Iterable[tuple[Detour, Move]]:
+    waiting = [name for name in ACTUAL_GATEWAYS if queries.has_waiting(session, name)]
+    if not waiting:
+        return
+    chooser = Chooser(session, gateways)
+    events: dict[Needs, list[UUID]] = {}
+    for event_id in queries.running_events(session):
+        events.setdefault(_needs(session, event_id), []).append(event_id)
+    for source in waiting:
+        for needs, ids in events.items():
+            yield chooser.detour(source, needs), partial(queries.move_alerts, events=ids)
+        if source not in gateways:
+            yield chooser.detour(source, _FOR_RECEIPTS), queries.move_receipts
+
+
+def _needs(session: AnySession, event_id: UUID) -> Needs:
+    event = session.get_one(AlertEvent, event_id)
+    try:
+        return freeze(event).needs
+    except KeyUnavailableError:
+        return Needs(event.asks_for_reply, has_link=True)
+
+
+def _move(detour: Detour, move: Move) -> Counter[str]:
+    moved: Counter[str] = Counter()
+    for _ in range(_MOST_BATCHES if detour.leads_anywhere else 0):
+        with unit_of_work() as session:
+            found = move(session, detour, limit=_BATCH) if queries.try_lock(session) else {}
+        moved.update(found)
+        if sum(found.values()) < _BATCH:
+            break
+    if moved:
+        log.warning("texts_rerouted", source=detour.gateway, targets=dict(moved))
+    return moved
