@@ -28,6 +28,7 @@ TEXTS = {
     "en": "Stay indoors and away from windows until tomorrow 08:00.",
     "ar": "ابقوا في بيوتكم بعيداً عن النوافذ حتى الغد الساعة 8.",
 }
+REAL = {"status": "Actual", "confirmation": "THIS IS REAL"}
 _COMMANDS = """
 import json, sys
 from consular.cli.main import commands
@@ -138,10 +139,10 @@ def register(site: Mission, name: str, number: str, country: str = "LY", place: 
     return page
 
 
-def open_crisis(author: Visitor, title: str, country: str, status: str = "Exercise") -> str:
-    """Open an exercise (or a real crisis) for a country; the path of its page."""
+def open_crisis(author: Visitor, title: str, country: str, **real: str) -> str:
+    """Open an exercise for a country, or with **REAL a real crisis; the path of its page."""
     author.open("/officer/crises/new")
-    author.send(author.form("/crises/new"), title=title, status=status, countries=country)
+    author.send(author.form("/crises/new"), **{"title": title, "status": "Exercise", "countries": country, **real})
     return path_of(author)
 
 
