@@ -219,12 +219,13 @@ class Drain:
     def _wait(self) -> Steps:
         moments = [at for at, _ in list(self._due)[:1]] + ([self._batch_at] if self._batch else [])
         now = self._clock.monotonic()
-        wait = min(_LONGEST_POLL, max(_TICK, min(moments) - now)) if moments else _LONGEST_POLL
+        due = min(moments, default=None)
+        wait = _LONGEST_POLL if due is None else min(_LONGEST_POLL, max(_TICK, due - now))
         if self._gateway.in_flight:
-            yield Point("poll" if moments else "idle", wait)
+            yield Point("poll", wait, due)
             self._recorder.take(self._gateway.poll(wait))
-        elif moments:
-            yield Point("poll", wait)
+        elif due is not None:
+            yield Point("wait", wait, due)
             self._clock.sleep(wait)
 
     def _finish(self) -> Steps:

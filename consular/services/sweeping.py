@@ -39,9 +39,8 @@ _MOST_BATCHES = 10
 _LOOK_BACK = timedelta(hours=2)
 """A text is told by its reference; its age only bounds the list, and may be by a clock an hour off."""
 _LOOK_AGAIN_SECONDS = 30.0
+_LONGEST_LOOK_AGAIN_SECONDS = 900.0
 _LOOKS = 50
-_AFTER_FAILURE_SECONDS = 5.0
-_UNREADABLE_WAIT_SECONDS = 600.0
 
 Settle = Callable[[Any, datetime], Verdict]
 """From an unknown row and the database's time to what becomes of it."""
@@ -116,10 +115,10 @@ class Reconciliation:
                 self._count(self._settle(row, settle))
             except KeyUnavailableError:
                 log.error("message_unreadable", gateway=self._gateway.name, message=row.id)  # noqa: TRY400 - no trace
-                self._settle(row, _later(_UNREADABLE_WAIT_SECONDS))
+                self._settle(row, _put_off)
             except GatewayError:
                 log.warning("list_unavailable", gateway=self._gateway.name)
-                self._settle(row, _later(_AFTER_FAILURE_SECONDS))
+                self._settle(row, _put_off)
                 yield from self._give_up([one for one in (*unknowns, row) if self._is_too_late(one, now)])
                 return
 
@@ -158,7 +157,7 @@ class Reconciliation:
         message_class, validity = self._rule(row)
         state = after_not_found(message_class, now, row.sending_at, row.not_found_at, validity, row.unknowns)
         if state is None:
-            return Verdict(MessageState.UNKNOWN, _LOOK_AGAIN_SECONDS, row.not_found_at or now)
+            return Verdict(MessageState.UNKNOWN, _look_again(row, now), row.not_found_at or now)
         return Verdict(state, error=NO_TRACE)
 
     def _silent(self, row: Any, now: datetime) -> Verdict:
@@ -179,6 +178,11 @@ class Reconciliation:
         return frozen.message_class, timedelta(seconds=frozen.validity_seconds)
 
 
-def _later(seconds: float) -> Settle:
+def _look_again(row: Any, now: datetime) -> float:
+    """Seconds until the next look: what has been unknown for hours is not asked for every half minute."""
+    return min(max(_LOOK_AGAIN_SECONDS, (now - row.sending_at).total_seconds() / 8), _LONGEST_LOOK_AGAIN_SECONDS)
+
+
+def _put_off(row: Any, now: datetime) -> Verdict:
     """Nothing is known now; the row gives way to the others."""
-    return lambda row, _: Verdict(MessageState.UNKNOWN, seconds, row.not_found_at)
+    return Verdict(MessageState.UNKNOWN, _look_again(row, now), row.not_found_at)

@@ -206,7 +206,7 @@ def test_a_list_that_does_not_answer_decides_nothing_and_is_not_pressed(session)
         assert look(gateway) == {}
     assert gateway.list_calls == 2
     assert states(session) == {"unknown": 5}
-    time_passes(session, "interval '6 seconds'")
+    time_passes(session, LATER)
     gateway.list_error = False
     assert look(gateway) == {"unknown": 5}, "a failed look is no empty look"
 
@@ -246,7 +246,7 @@ def test_a_list_that_never_answers_is_waited_for_until_the_text_cannot_arrive(se
     time_passes(session, "interval '64 minutes'")
     assert look(gateway) == {}
     session.execute(text("update messages set expires_at = expires_at - interval '70 minutes'"))
-    time_passes(session, "interval '6 minutes'")
+    time_passes(session, "interval '10 minutes'")
     assert look(gateway) == {"failed": 2}
 
 

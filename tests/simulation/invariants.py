@@ -1,0 +1,151 @@
+"""What must be true after every simulated run (catalogue I1, I2, I3, I5, I8, I9, I10, I11); each finding names rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from consular.domain.alerts import MessageClass
+from consular.domain.delivery import NO_TRACE, RANK, TERMINAL, MessageState, counted_as, message_number
+from consular.providers.twilio.codes import map_status
+from tests.simulation.operator import LAGS, TOTAL_TIMEOUT
+from tests.simulation.world import RECOVERY, World
+
+STOP_SECONDS = 5.0
+WINDOW_SECONDS = 10.0
+TOLERANCE = 1.05
+FINAL = frozenset({state.value for state in TERMINAL} | {"accepted", "sent", "held"})
+HANDED_OVER = ("accepted", "sent", "delivered", "read", "undelivered")
+DENIED = ("queued", "claimed", "sending", "cancelled", "expired", "refused")
+
+
+def findings(world: World) -> list[str]:
+    """Every broken promise of a finished run, with its number in the catalogue."""
+    checks = (conserved, counted, not_twice, true, confluent, alive, stopped, eligible, paced)
+    return [f"{check.__doc__} {found}" for check in checks for found in check(world)]
+
+
+def conserved(world: World) -> Iterator[str]:
+    """I1: every row ends in a final state or is held."""
+    for message in world.store.messages.values():
+        if message.state not in FINAL:
+            yield f"{message.id}:{message.state}"
+
+
+def counted(world: World) -> Iterator[str]:
+    """I1: counters equal a recount."""
+    for event_id in world.events:
+        mine = [m for m in world.store.messages.values() if m.event_id == event_id]
+        recount = Counter(f"message:{counted_as(MessageState(m.state))}" for m in mine)
+        kept = {key: value for (scope, key), value in world.store.counters.items() if scope == event_id and value}
+        if kept != dict(recount):
+            yield f"event {event_id.int}: {kept} instead of {dict(recount)}"
+
+
+def not_twice(world: World) -> Iterator[str]:
+    """I2: a text is taken once; more often only when that was declared, and never where the list tells at once."""
+    times = Counter(one.number for one in world.operator.taken)
+    doubts = Counter(one.message_id for one in world.store.attempts.values() if one.outcome == "unknown")
+    for number, taken in times.items():
+        message = world.store.messages[number]
+        if taken > 1 and not message.possible_duplicate:
+            yield f"{number} was taken {taken} times and nobody said so"
+        if taken > 1 + doubts[number]:
+            yield f"{number} was taken {taken} times after {doubts[number]} doubts"
+        if taken > 1 and has_prompt_list(world):
+            yield f"{number} was taken {taken} times although the list shows everything at once"
+    for message in world.store.messages.values():
+        if message.possible_duplicate and not doubts[message.id]:
+            yield f"{message.id} is declared a possible duplicate without any doubt"
+
+
+def has_prompt_list(world: World) -> bool:
+    """Whether the list, asked in time, shows every text that was taken."""
+    return LAGS.get(world.plan.list_mode, 60.0) < 60.0 and not world.facts.has_jumped
+
+
+def true(world: World) -> Iterator[str]:
+    """I3: accepted here is accepted there, and the reverse."""
+    taken: dict[int, set[str]] = {}
+    for one in world.operator.taken:
+        taken.setdefault(one.number, set()).add(one.sid)
+    for message in world.store.messages.values():
+        sids = taken.get(message.id, set())
+        if message.state in HANDED_OVER and not sids:
+            yield f"{message.id} is {message.state} and was never taken"
+        if message.provider_message_id is not None and message.provider_message_id not in sids:
+            yield f"{message.id} has the id of another text"
+        if sids and message.state in DENIED and not _is_doubted(world, message):
+            yield f"{message.id} is {message.state} and was taken"
+
+
+def _is_doubted(world: World, message: object) -> bool:
+    """Where nobody can know, a row says that (possible_duplicate, held, no_trace) or its list was known to lag."""
+    number = message.id  # type: ignore[attr-defined]
+    if not has_prompt_list(world) and any(
+        one.message_id == number and one.outcome == "unknown" for one in world.store.attempts.values()
+    ):
+        return world.plan.list_mode != "none" or bool(message.possible_duplicate)  # type: ignore[attr-defined]
+    return number in world.facts.held_at_stop
+
+
+def confluent(world: World) -> Iterator[str]:
+    """I5: what the operator reported last counts by its rank, in whatever order it came."""
+    best: dict[int, int] = {}
+    for receipt in world.store.receipts.values():
+        state = map_status(receipt.status)
+        if receipt.attempt_id is not None and state is not None:
+            number = message_number(receipt.attempt_id)
+            best[number] = max(best.get(number, 0), RANK[state])
+    for number, rank in best.items():
+        message = world.store.messages.get(number)
+        if message is not None and _rank(message) < rank:
+            yield f"{number} is {message.state} although more was reported"
+    if world.store.waiting:
+        yield f"{len(world.store.waiting)} receipts were never read"
+
+
+def _rank(message: object) -> int:
+    state = MessageState(message.state)  # type: ignore[attr-defined]
+    return 0 if message.error_code == NO_TRACE else RANK[state]  # type: ignore[attr-defined]
+
+
+def alive(world: World) -> Iterator[str]:
+    """I8: after the last fault everything is settled in time or has a reason to wait."""
+    for row in world.facts.unexplained:
+        yield f"{row} {RECOVERY:.0f} s after the last fault"
+
+
+def stopped(world: World) -> Iterator[str]:
+    """I9: nothing leaves later than 5 s after a stop."""
+    for write in world.operator.writes:
+        event_id = world.store.messages[write.number].event_id
+        at = world.facts.stopped_at.get(event_id) if event_id is not None else None
+        if at is not None and write.at - write.paused > at + STOP_SECONDS:
+            yield f"{write.number} left {write.at - at:.1f} s after the stop"
+
+
+def eligible(world: World) -> Iterator[str]:
+    """I10: nobody who opted out gets another text."""
+    for write in world.operator.writes:
+        at = world.facts.opted_out_at.get(world.store.messages[write.number].endpoint_index)
+        if at is not None and write.at - write.paused > at + STOP_SECONDS:
+            yield f"{write.number} left {write.at - at:.1f} s after its phone opted out"
+
+
+def paced(world: World) -> Iterator[str]:
+    """I11: no ten seconds have more texts than the sender may send."""
+    if world.facts.has_jumped:
+        return
+    moments = sorted(write.at - write.paused for write in world.operator.writes)
+    most = int(world.plan.rate * WINDOW_SECONDS * TOLERANCE) + 1
+    for first, last in zip(moments, moments[most:], strict=False):
+        if last - first < WINDOW_SECONDS:
+            yield f"{most + 1} texts within {last - first:.1f} s at {world.plan.rate} a second"
+
+
+def recovery(world: World) -> float:
+    """Seconds from the last fault until everything was settled; 0 when it already was, or had reason to wait longer."""
+    if world.facts.settled_at is None or any(kind is MessageClass.NORMAL for kind in world.plan.classes):
+        return 0.0
+    return max(0.0, world.facts.settled_at - max(world.facts.last_fault, world.plan.faults_end - TOTAL_TIMEOUT))

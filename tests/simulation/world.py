@@ -1,0 +1,536 @@
+"""One simulated run: workers that are interleaved, frozen and killed, an operator, officers, and a clock that jumps.
+
+Everything is drawn from one random.Random(seed); nothing depends on the machine, so a seed replays a whole run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import OperationalError
+
+from consular.domain.alerts import MessageClass
+from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, ALERT_PRIORITIES, TERMINAL
+from consular.domain.references import reference_of
+from consular.domain.routing import EVERY_WAY, Way
+from consular.providers.twilio.codes import failure_reason, map_status
+from consular.services import receipts, sweeping
+from consular.services.delivery import Drain, Pace
+from consular.services.ports import Point, Ports, Steps
+from consular.services.sweeping import Reconciliation
+from tests.simulation.memory import MemoryStore
+from tests.simulation.operator import LISTS, Client, Operator, receipt
+from tests.simulation.rows import Message
+
+EPOCH = datetime(2011, 2, 20, 12, 0, tzinfo=UTC)
+LEASE = 30.0
+RECOVERY = 150.0
+"""I8: so long after the last fault everything is settled, or there is a reason why not."""
+LONGEST = 12 * 3600.0
+MOST_STEPS = 20_000
+PHONES = tuple(f"+2189100000{n:02d}" for n in range(10))
+REFERENCES = {n: f"Stay indoors. Ref {reference_of(n)}" for n in range(1, 10)}
+SETTLED = frozenset({state.value for state in TERMINAL} | {"accepted", "sent", "held"})
+FAULTS = ("kill", "freeze", "pause before write", "stop signal")
+EVENTS = tuple(UUID(int=n + 1) for n in range(2))
+WORDS = "safe"
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is drawn for one seed before it begins; a test may set any of it."""
+
+    messages: int
+    workers: int
+    rate: float
+    validity: int
+    classes: tuple[MessageClass, ...]
+    list_mode: str
+    faults_end: float
+    share_bad: float
+    share_fault: float
+    skew: float
+    poisoned: int | None
+    has_reply: bool
+
+    @classmethod
+    def draw(cls, rng: random.Random) -> Plan:
+        count, list_mode = rng.randint(2, 6), rng.choice(LISTS)
+        classes = (MessageClass.LIFE_SAFETY, MessageClass.LIFE_SAFETY, MessageClass.NORMAL, MessageClass.SENSITIVE)
+        return cls(
+            messages=count,
+            workers=rng.randint(1, 3),
+            rate=rng.choice((0.4, 2.0, 20.0, 200.0)),
+            validity=600 if list_mode == "never" else rng.choice((600, 3600, 6 * 3600)),
+            classes=(rng.choice(classes), rng.choice(classes)),
+            list_mode=list_mode,
+            faults_end=rng.choice((5.0, 20.0, 60.0)),
+            share_bad=rng.choice((0.0, 0.2, 0.6)),
+            share_fault=rng.choice((0.0, 0.01, 0.05, 0.15)),
+            skew=rng.choice((0.0, 0.0, -30.0, 30.0, -1800.0, 1800.0)),
+            poisoned=rng.randint(1, count) if rng.random() < 0.05 else None,
+            has_reply=rng.random() < 0.3,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """One process: it drains, reconciles, and sleeps until it is woken."""
+
+    name: str
+    client: Any
+    steps: Steps | None = None
+    phase: str = "asleep"
+    frozen_until: float = 0.0
+    is_stopping: bool = False
+    is_doomed: bool = False
+    token: int = 0
+    born: int = 0
+
+
+class Killed(Exception):
+    """The simulated database does not answer any more because nobody is there to ask."""
+
+
+@dataclass(slots=True)
+class Kinds:
+    """The pieces of the product and of the simulation that a planted bug replaces."""
+
+    store: type[MemoryStore] = MemoryStore
+    client: type[Client] = Client
+    drain: type[Drain] = Drain
+    reconciliation: type[Reconciliation] = Reconciliation
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the officers did and what went wrong, for the invariants."""
+
+    stopped_at: dict[UUID, float] = field(default_factory=dict)
+    held_at_stop: set[int] = field(default_factory=set)
+    opted_out_at: dict[bytes, float] = field(default_factory=dict)
+    back_jumps: float = 0.0
+    has_jumped: bool = False
+    settled_at: float | None = None
+    last_fault: float = 0.0
+    unexplained: list[str] = field(default_factory=list)
+
+
+class World:
+    """A run; run() it once. trace: called with a line for everything that happens."""
+
+    gateway = "twilio"
+
+    def __init__(
+        self, seed: int, kinds: Kinds | None = None, trace: Callable[[str], None] | None = None, plan: Plan | None = None
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.kinds = kinds or Kinds()
+        self.trace = trace
+        self.plan = plan or Plan.draw(self.rng)
+        self.t = 0.0
+        self.jump = timedelta(0)
+        self.heap: list[tuple[float, int, Callable[[], None]]] = []
+        self.serial = 0
+        self.seen: Counter[str] = Counter()
+        self.points: Counter[str] = Counter()
+        self.facts = Facts()
+        self.down_until = -1.0
+        self.lost_commits = 0.0
+        self.reports: list[tuple[int, str]] = []
+        self.operator = Operator(self, self.plan.list_mode, self.plan.skew, self.plan.share_bad)
+        self.store = self.kinds.store(self.database_now, self.rng)
+        self.store.fail = self._database
+        self.ports = Ports(self.store, self, self.address_of, self, self.rng)
+        self.pace = Pace(self.plan.rate, LEASE)
+        self.workers: list[Worker] = []
+        self._is_ticking = False
+        self._populate()
+
+    # time
+
+    def monotonic(self) -> float:
+        return self.t
+
+    def sleep(self, seconds: float) -> None:
+        """Waiting is done between two steps."""
+
+    def true_moment(self, t: float) -> datetime:
+        return EPOCH + timedelta(seconds=t)
+
+    def database_now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.t) + self.jump
+
+    def at(self, moment: float, act: Callable[[], None]) -> None:
+        self.serial += 1
+        heappush(self.heap, (moment, self.serial, act))
+
+    def fault_until(self, moment: float) -> None:
+        self.facts.last_fault = max(self.facts.last_fault, moment)
+
+    @property
+    def has_faults(self) -> bool:
+        return self.t < self.plan.faults_end
+
+    # the book
+
+    def event(self, event_id: UUID) -> Any:
+        return self.events[event_id]
+
+    def way(self, gateway: str, country: str | None) -> Way:
+        return EVERY_WAY
+
+    def alert(self, event_id: UUID, language: str, number: int, way: Way = EVERY_WAY) -> str:
+        self._read(number)
+        return REFERENCES[number]
+
+    def acknowledgement(self, template: str, language: str, number: int, *, is_exercise: bool) -> str | None:
+        self._read(number)
+        return REFERENCES[number]
+
+    def address_of(self, row: Any) -> str:
+        return self.phones[row.id]
+
+    def _read(self, number: int) -> None:
+        if number == self.plan.poisoned and self.now_running is not None:
+            self.now_running.is_doomed = True
+
+    # the beginning
+
+    def _populate(self) -> None:
+        plan, rng = self.plan, self.rng
+        self.now_running: Worker | None = None
+        self.phones: dict[int, str] = {}
+        validity = timedelta(seconds=plan.validity)
+        self.events = {
+            event_id: SimpleNamespace(message_class=kind, validity_seconds=plan.validity, is_exercise=False)
+            for event_id, kind in zip(EVENTS, plan.classes, strict=True)
+        }
+        for event_id in EVENTS:
+            self.store.add_event(event_id, EPOCH + validity)
+        for number in range(1, plan.messages + 1):
+            is_reply = plan.has_reply and number == plan.messages
+            event_id = None if is_reply else EVENTS[rng.random() < 0.3]
+            kind = None if event_id is None else self.events[event_id].message_class
+            phone = number if rng.random() < 0.8 else 1 + rng.randrange(number)
+            taken = {(m.event_id, m.endpoint_index) for m in self.store.messages.values()}
+            if (event_id, bytes([phone])) in taken:
+                phone = number
+            self.phones[number] = PHONES[phone]
+            message = Message(
+                number,
+                event_id,
+                bytes([phone]),
+                "LY" if phone % 2 else "FR",
+                gateway=self.gateway,
+                priority=ACKNOWLEDGEMENT_PRIORITY if kind is None else ALERT_PRIORITIES[kind],
+                not_before=EPOCH,
+                expires_at=EPOCH + (validity if kind is not None else timedelta(hours=1)),
+            )
+            self.store.add_message(message)
+        for place in range(plan.workers):
+            self._start(Worker(f"worker-{place}", None), 0.01 * rng.random())
+        self._plan_faults()
+
+    def _plan_faults(self) -> None:
+        plan, rng = self.plan, self.rng
+        end = plan.faults_end
+        if rng.random() < 0.25:
+            self.at(end * rng.random(), lambda: self._stop(EVENTS[rng.random() < 0.3]))
+        if rng.random() < 0.2:
+            phone = bytes([rng.randint(1, plan.messages)])
+            self.at(end * rng.random(), lambda: self._opt_out(phone))
+        if plan.share_fault and rng.random() < 0.3:
+            length = rng.choice((1.0, 8.0, 40.0)) * rng.random()
+            self.at(end * rng.random(), lambda: self._take_down(length))
+        if plan.share_fault and rng.random() < 0.2:
+            self.lost_commits = 0.02
+        if plan.share_fault and rng.random() < 0.15:
+            seconds = rng.choice((-3600.0, -90.0, 45.0, 3600.0)) * rng.random()
+            self.at(end * rng.random(), lambda: self._jump(seconds))
+
+    # faults and officers
+
+    def _take_down(self, length: float) -> None:
+        self.seen["database_outage"] += 1
+        self.down_until = max(self.down_until, self.t + length)
+        self.fault_until(self.down_until)
+        self._tell("database", f"is away for {length:.1f} s")
+
+    def _jump(self, seconds: float) -> None:
+        self.seen["clock_jump"] += 1
+        self.jump += timedelta(seconds=seconds)
+        self.facts.has_jumped = True
+        self.facts.back_jumps += max(0.0, -seconds)
+        self.fault_until(self.t)
+        self._tell("database", f"clock jumps by {seconds:.0f} s")
+
+    def _stop(self, event_id: UUID) -> None:
+        if self.t < self.down_until:
+            return
+        self.seen["stop"] += 1
+        self.facts.stopped_at[event_id] = self.t
+        held = {m.id for m in self.store.messages.values() if m.event_id == event_id and m.state == "held"}
+        self.facts.held_at_stop |= held
+        self.store.stop(event_id)
+        self._tell("officer", f"stops {event_id.int}")
+
+    def _opt_out(self, endpoint: bytes) -> None:
+        if self.t < self.down_until:
+            return
+        self.seen["opt_out"] += 1
+        self.facts.opted_out_at[endpoint] = self.t
+        self.store.opt_out(endpoint, self.gateway)
+        self._tell("person", f"{endpoint[0]} opts out")
+
+    def _database(self, place: str) -> None:
+        """Raises while the database is away; now and then after a commit, so that nobody knows of it."""
+        if place == "begin":
+            if self.t < self.down_until:
+                raise OperationalError("away", {}, Exception("away"))
+        elif self.lost_commits and self.now_running and self.has_faults and self.rng.random() < self.lost_commits:
+            self.seen["lost_commit"] += 1
+            self.fault_until(self.t)
+            self._tell("database", "commits, but nobody hears of it")
+            raise OperationalError("lost", {}, Exception("lost"))
+
+    def pause_before_write(self, worker: Worker) -> float:
+        """How long a process stands still between its lease check and the write: up to what the check leaves over."""
+        if not self.has_faults or self.rng.random() >= self.plan.share_fault:
+            return 0.0
+        self.seen["pause before write"] += 1
+        pause = 14.0 * self.rng.random()
+        worker.frozen_until = self.t + pause
+        self.fault_until(worker.frozen_until)
+        self._tell(worker.name, f"stands still for {pause:.1f} s between lease check and write")
+        return pause
+
+    def call_back(self, sid: str, attempt_id: UUID | None, status: str, tries: int = 1) -> None:
+        """The operator reports: stored by a web process whose clock may be wrong. It tries once more, then never."""
+        if self.t < self.down_until:
+            if tries:
+                self.at(self.t + 5.0, lambda: self.call_back(sid, attempt_id, status, tries - 1))
+            return
+        offset = self.rng.choice((0.0, 0.0, 0.0, -3600.0, 3600.0))
+        self.seen["callback"] += 1
+        self.seen["web_clock_wrong"] += bool(offset)
+        at = self.database_now() + timedelta(seconds=offset)
+        self.store.store_receipt(receipt(self, sid, attempt_id, status, at))
+        self._tell("callback", f"{sid} {status}")
+        self.at(self.t + 2.0 * self.rng.random(), self._hear)
+
+    def _hear(self) -> None:
+        try:
+            while receipts.process(map_status, failure_reason, self.store):
+                pass
+        except OperationalError:
+            self.at(self.t + 1.0, self._hear)
+
+    # workers
+
+    def _start(self, worker: Worker, delay: float) -> None:
+        worker.client = self.kinds.client(self.gateway, self.operator, worker)
+        worker.phase, worker.steps = "asleep", None
+        worker.is_stopping = worker.is_doomed = False
+        worker.frozen_until = 0.0
+        worker.born += 1
+        worker.name = f"{worker.name.split('.')[0]}.{worker.born}"
+        if worker not in self.workers:
+            self.workers.append(worker)
+        self._wake(worker, delay)
+
+    def _wake(self, worker: Worker, delay: float) -> None:
+        worker.phase = "drain"
+        drain = self.kinds.drain(worker.client, self.ports, self.pace, worker.name, lambda: worker.is_stopping)
+        worker.steps = drain.steps(25.0)
+        self._go_on(worker, delay)
+
+    def _go_on(self, worker: Worker, delay: float) -> None:
+        worker.token += 1
+        token = worker.token
+        self.at(self.t + delay, lambda: self._step(worker, token))
+
+    def _step(self, worker: Worker, token: int) -> None:
+        """Let a worker do its work up to its next point, where it may be killed or frozen."""
+        if token != worker.token or worker.steps is None:
+            return
+        if worker.frozen_until > self.t:
+            self._go_on(worker, worker.frozen_until - self.t)
+            return
+        self.now_running = worker
+        try:
+            point = next(worker.steps, None)
+        except OperationalError:
+            self._tell(worker.name, "gives up: the database is away")
+            self._sleep(worker)
+            self.at(self.t + 1.0, lambda: self._rouse(worker))
+            return
+        finally:
+            self.now_running = None
+        if point is None:
+            self._next_phase(worker)
+            return
+        if self.trace is not None and not point.wait:
+            self._tell(worker.name, point.name)
+        if worker.is_doomed:
+            self.seen["poison"] += 1
+            self._kill(worker, point.name)
+            return
+        chance = self.rng.random()
+        if chance < self.plan.share_fault and self.has_faults and self._break(worker, point.name):
+            return
+        self._go_on(worker, self._idle(worker, point) if point.wait else 0.004 * chance)
+
+    def _idle(self, worker: Worker, point: Point) -> float:
+        """Nothing happens to a worker that waits until an answer comes or its next work is due; at most it is told to
+        stop."""
+        moments = [at for at in (worker.client.next_at(), point.due) if at]
+        return max(point.wait, min(moments, default=0.0) - self.t)
+
+    def _break(self, worker: Worker, name: str) -> bool:
+        """A fault at a point; True when the worker does not go on from there."""
+        chance = self.rng.random()
+        if chance < 0.4:
+            self._kill(worker, name)
+            return True
+        if chance < 0.8:
+            length = self.rng.choice((1.0, 20.0, 120.0)) * self.rng.random()
+            worker.frozen_until = self.t + length
+            self.seen["freeze"] += 1
+            self.points["freeze at " + name] += 1
+            self.fault_until(worker.frozen_until)
+            self._tell(worker.name, f"frozen at {name} for {length:.1f} s")
+        else:
+            worker.is_stopping = True
+            self.seen["stop signal"] += 1
+        return False
+
+    def _kill(self, worker: Worker, name: str) -> None:
+        self.seen["kill"] += 1
+        self.points["kill at " + name] += 1
+        self.fault_until(self.t)
+        self._tell(worker.name, f"killed at {name}")
+        self._start(worker, 0.5 + 2.0 * self.rng.random())
+
+    def _next_phase(self, worker: Worker) -> None:
+        if worker.is_stopping:
+            self._start(worker, 1.0)
+        elif worker.phase == "drain":
+            worker.phase = "reconcile"
+            worker.steps = self.kinds.reconciliation(worker.client, self.ports).steps(10.0)
+            self._go_on(worker, 0.001)
+        else:
+            self._sleep(worker)
+            self._tick_soon()
+
+    def _sleep(self, worker: Worker) -> None:
+        worker.phase, worker.steps = "asleep", None
+
+    def _rouse(self, worker: Worker) -> None:
+        if worker.phase == "asleep":
+            self._wake(worker, 0.0)
+
+    # the clock process
+
+    def _tick_soon(self, delay: float = 0.5) -> None:
+        if not self._is_ticking:
+            self._is_ticking = True
+            self.at(self.t + delay, self._tick)
+
+    def _tick(self) -> None:
+        """Sweep and wake, as workers.clock does."""
+        self._is_ticking = False
+        try:
+            sweeping.sweep(self.store)
+        except OperationalError:
+            self._tick_soon(1.0)
+            return
+        now = self.database_now()
+        due = self._next_due()
+        if due is not None and due <= now:
+            for worker in self.workers:
+                if worker.phase == "asleep":
+                    self._wake(worker, 0.5 * self.rng.random())
+        if due is not None:
+            self._tick_soon(min(max(1.0, (due - now).total_seconds()), 30.0 if self.has_faults else LONGEST))
+        elif self.has_faults:
+            self._tick_soon(5.0)
+
+    def _next_due(self) -> datetime | None:
+        """The moment at which the next row needs somebody, by the database's clock."""
+        sender = self.store.senders.get(self.gateway)
+        paused = (sender.paused_until if sender else None) or EPOCH
+        moments = []
+        for m in self.store.messages.values():
+            if m.state == "queued":
+                country = self.store.country_pauses.get((m.gateway, m.country))
+                moment = max(m.not_before, paused, country.paused_until if country else EPOCH)
+                moments.append(min(moment, m.expires_at + timedelta(seconds=1)))
+            elif m.state == "unknown":
+                moments.append(m.not_before)
+            elif m.lease_until is not None:
+                moments.append(m.lease_until + timedelta(seconds=0.5))
+        return min(moments, default=None)
+
+    # the whole
+
+    def run(self) -> World:
+        """Until nothing happens any more. The limit of I8 is judged on the way."""
+        self._tick_soon(1.0)
+        heap, steps, deadline = self.heap, 0, None
+        while heap and steps < MOST_STEPS:
+            moment, _, act = heappop(heap)
+            if moment > LONGEST * 2:
+                break
+            if not self.has_faults and deadline is None:
+                if self._is_settled():
+                    deadline, self.facts.settled_at = moment, self.t
+                elif moment > max(self.facts.last_fault, self.plan.faults_end) + RECOVERY + self.facts.back_jumps:
+                    deadline = moment
+                    self.facts.unexplained = self._unexplained()
+            self.t = moment
+            act()
+            steps += 1
+        self.seen["steps"] += steps
+        if steps == MOST_STEPS:
+            self.facts.unexplained.append("the run does not end")
+        return self
+
+    def _is_settled(self) -> bool:
+        return all(m.state in SETTLED for m in self.store.messages.values())
+
+    def _unexplained(self) -> list[str]:
+        """Rows that are not settled and have no reason to wait."""
+        return [f"{m.id}:{m.state}" for m in self.store.messages.values() if m.state not in SETTLED and not self._why(m)]
+
+    def _why(self, m: Message) -> str | None:
+        """Why a row may wait."""
+        now = self.database_now()
+        kind = self.events[m.event_id].message_class if m.event_id is not None else None
+        if m.state == "unknown":
+            if self.plan.list_mode in ("none", "never"):
+                return "no list"
+            is_patient = kind is MessageClass.NORMAL
+            return "may still arrive" if is_patient else "looked at again" if m.not_before > now else None
+        sender = self.store.senders.get(self.gateway)
+        if m.state == "queued" and sender and sender.paused_until and sender.paused_until > now - timedelta(seconds=5):
+            return "sender paused"
+        country = self.store.country_pauses.get((m.gateway, m.country))
+        if m.state == "queued" and country and country.paused_until > now - timedelta(seconds=5):
+            return "country paused"
+        if m.state in ("claimed", "sending") and m.possible_duplicate:
+            return "sent again just now"
+        return "to be tried again" if m.state == "queued" and m.not_before > now - timedelta(seconds=30) else None
+
+    def _tell(self, who: str, what: str) -> None:
+        if self.trace is not None:
+            states = " ".join(f"{m.id}:{m.state}" for m in self.store.messages.values())
+            self.trace(f"{self.t:9.3f} {who:12} {what:40} {states}")
