@@ -13,14 +13,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from bench.load import crowd_on_stage, faults, restart
+from bench.load import crowd_on_stage, faults, hosts, mixed, restart
 from bench.load.outcome import Line, Sizes, as_json, show
 
 Scenario = Callable[[Sizes], Iterator[Line]]
 SCENARIOS: list[tuple[tuple[str, ...], Scenario]] = [
     (crowd_on_stage.NAMES, crowd_on_stage.run),
     (faults.NAMES, faults.run),
+    (mixed.NAMES, mixed.run),
     (restart.NAMES, restart.run),
+    (hosts.NAMES, hosts.run),
 ]
 
 

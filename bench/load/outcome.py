@@ -41,7 +41,6 @@ class Sizes:
     storm_seconds: float = 60.0
     receipts_seconds: float = 300.0
     faulty: int = 6_000
-    mixed_people: int = 6_000
     mixed_minutes: float = 3.0
     restart_people: int = 6_000
     shared: int = 6_000
@@ -50,7 +49,7 @@ class Sizes:
     @classmethod
     def small(cls) -> Sizes:
         """A few minutes on a busy machine: shows that everything works, not how fast."""
-        return cls(30_000, 2_000, 10, 10.0, 20.0, 1_500, 1_500, 1.0, 1_500, 2_000, 10_000)
+        return cls(30_000, 2_000, 10, 10.0, 20.0, 1_500, 1.0, 1_500, 2_000, 10_000)
 
 
 def promises(

@@ -1,0 +1,188 @@
+"""Scale-out: worker hosts share one alert's work; and where the database's limit is."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from bench.load.outcome import Line, Sizes, promises
+from bench.processes import cpu_seconds, on_host, with_host_name
+from bench.stage import Stage, stage
+from consular.services.transactions import unit_of_work
+
+NAMES = ("hosts", "database")
+HOSTS = (1, 2, 3, 4)
+LATENCY_MS, NARROW, WIDE = 400.0, 100, 2000
+PROCESSES = (1, 2, 3, 4)
+
+_MIDDLE = """
+with done as (
+    select a.recorded_at as at, a.worker from message_attempts a join messages m on m.id = a.message_id
+    where m.event_id = :event and a.outcome = 'accepted'
+), span as (
+    select percentile_disc(0.1) within group (order by at) as first, percentile_disc(0.9) within group (order by at)
+    as last from done
+)
+select (select count(*) from done where at > first and at <= last) / extract(epoch from last - first) as rate,
+       (select count(*) from done) as texts,
+       (select string_agg(host || ' ' || number, ', ' order by host) from (
+           select regexp_replace(worker, '-[0-9]+$', '') as host, count(*) as number from done group by 1) h) as shares
+from span
+"""
+
+
+def run(sizes: Sizes) -> Iterator[Line]:
+    """Two worlds: one with a gateway that takes its time, one without any."""
+    yield from _hosts(sizes)
+    yield from _database(sizes)
+
+
+def _hosts(sizes: Sizes) -> Iterator[Line]:
+    plan: dict[str, Any] = {"rate": 1_000_000.0, "concurrency": NARROW, "latency_ms": LATENCY_MS}
+    with stage("hosts", {"LY": sizes.shared}, **plan) as world:
+        world.halt("worker-exercise")
+        crisis = world.open_crisis("Libya 2011", "LY")
+        by_hosts: dict[tuple[int, int], float] = {}
+        for at_once in (NARROW, WIDE):
+            for hosts in HOSTS if at_once == NARROW else HOSTS[:2]:
+                rate, line = _shared(world, crisis, hosts, at_once)
+                by_hosts[at_once, hosts] = rate
+                yield replace(line, conditions=_about(hosts, at_once, sizes), **_judged(by_hosts, hosts, at_once))
+        yield from promises("hosts", world)
+
+
+def _about(hosts: int, at_once: int, sizes: Sizes) -> str:
+    way = "own UTS namespace each" if with_host_name() else "host names told"
+    limit = "limited by latency x requests in flight" if at_once == NARROW else "limited by CPU"
+    return (
+        f"{hosts} host(s) ({way}), one worker each, {at_once} requests in flight, {LATENCY_MS:g} ms gateway, "
+        f"{sizes.shared:,} texts: {limit}"
+    )
+
+
+def _judged(rates: dict[tuple[int, int], float], hosts: int, at_once: int) -> dict[str, Any]:
+    """Two hosts must bring 1.6 times as much as one while nothing but waiting limits them."""
+    if at_once != NARROW or hosts == 1:
+        return {"wanted": "", "ok": None}
+    if hosts == 2:
+        return {"wanted": ">= 1.6 x one host", "ok": rates[NARROW, 2] >= 1.6 * rates[NARROW, 1]}
+    return {"wanted": "rises until the CPU is used up", "ok": None}
+
+
+def _shared(world: Stage, crisis: str, hosts: int, at_once: int) -> tuple[float, Line]:
+    names = [f"host-{number + 1}" for number in range(hosts)]
+    template = world.running.group["worker-inbound"].program
+    env = {**template.env, "EXERCISE_GATEWAY_CONCURRENCY": str(at_once)}
+    for name in names:
+        world.running.group.start(
+            replace(template, name=name, argv=on_host(name, "workers.worker", "exercise"), env=env)
+        )
+    world.wait(lambda: _listening(world) >= hosts, 60)
+    groups = {
+        "hosts": [world.running.group[name].pid for name in names],
+        "gateway": [world.running.group["gateway"].pid],
+        "PostgreSQL": [world.servers._group["postgres"].pid],
+    }
+    alert = world.submit(crisis, "LY")
+    before, started = {name: cpu_seconds(pids) for name, pids in groups.items()}, time.monotonic()
+    event, _, _ = world.approve(alert)
+    world.wait(lambda: not _unsent(event))
+    wall = time.monotonic() - started
+    used = {name: (cpu_seconds(pids) - before[name]) / wall for name, pids in groups.items()}
+    for name in names:
+        world.running.group.stop_child(name)
+    row = _one(_MIDDLE, event)
+    told = f"{row.rate:,.0f} texts/s ({row.shares}); cores used: {_cores(used)}"
+    return float(row.rate), Line("hosts", "", "", told)
+
+
+def _listening(world: Stage) -> int:
+    from redis import Redis
+
+    with Redis.from_url(world.running.env["REDIS_URL"]) as redis:
+        return int(redis.scard("rq:workers:exercise"))  # type: ignore[arg-type]
+
+
+def _cores(used: dict[str, float]) -> str:
+    return ", ".join(f"{name} {cores:.2f}" for name, cores in used.items())
+
+
+def _database(sizes: Sizes) -> Iterator[Line]:
+    """Claim, mark and record by the product's own code with a gateway that costs nothing."""
+    with stage("database", {"LY": sizes.plain}, rate=1_000_000.0) as world:
+        world.halt("worker-exercise")
+        crisis = world.open_crisis("Libya 2011", "LY")
+        best = 0.0
+        for number in PROCESSES:
+            rate, line = _plain(world, crisis, number, sizes)
+            best = max(best, rate)
+            yield line
+        yield from promises_without_gateway(world)
+        yield Line(
+            "database",
+            "the limit is where another process adds nothing",
+            "",
+            f"{best:,.0f} messages/s on {os.cpu_count()} cores; see the cores used: together they are all there are",
+        )
+
+
+def promises_without_gateway(world: Stage) -> Iterator[Line]:
+    """Nobody but the database saw these texts."""
+    from consular.services.verification import check_invariants
+
+    broken = [f"{one.code} {one.name}: {one.detail}" for one in check_invariants() if not one.ok]
+    yield Line("database", "check_invariants", "0 broken", "; ".join(broken) or "all kept", not broken)
+
+
+def _plain(world: Stage, crisis: str, number: int, sizes: Sizes) -> tuple[float, Line]:
+    names = [f"null-{one + 1}" for one in range(number)]
+    template = world.running.group["worker-inbound"].program
+    for name in names:
+        argv = [sys.executable, "-m", "bench.null_worker"]
+        world.running.group.start(replace(template, name=name, argv=argv, supervise=False))
+    world.wait(lambda: all("ready" in world.running.group.tail(name) for name in names), 60)
+    groups = {
+        "workers": [world.running.group[name].pid for name in names],
+        "PostgreSQL": [world.servers._group["postgres"].pid],
+    }
+    alert = world.submit(crisis, "LY")
+    before, transactions = {name: cpu_seconds(pids) for name, pids in groups.items()}, _commits()
+    started = time.monotonic()
+    event, _, _ = world.approve(alert)
+    world.wait(lambda: not _unsent(event))
+    wall = time.monotonic() - started
+    used = {name: (cpu_seconds(pids) - before[name]) / wall for name, pids in groups.items()}
+    commits = (_commits() - transactions) / wall
+    for name in names:
+        world.running.group.stop_child(name)
+    row = _one(_MIDDLE, event)
+    conditions = f"{number} process(es) claim, mark and record {sizes.plain:,} messages, no HTTP"
+    told = f"{row.rate:,.0f} messages/s, {commits:,.0f} transactions/s; cores used: {_cores(used)}"
+    return float(row.rate), Line("database", conditions, "", told)
+
+
+def _commits() -> int:
+    with unit_of_work() as session:
+        session.execute(text("select pg_stat_clear_snapshot()"))
+        statement = "select xact_commit from pg_stat_database where datname = current_database()"
+        return int(session.execute(text(statement)).scalar_one())
+
+
+def _unsent(event: UUID) -> bool:
+    statement = (
+        "select exists (select 1 from messages where event_id = :event"
+        " and state in ('queued', 'claimed', 'sending', 'unknown')) as is_any"
+    )
+    return bool(_one(statement, event).is_any)
+
+
+def _one(statement: str, event: UUID) -> Any:
+    with unit_of_work() as session:
+        return session.execute(text(statement), {"event": event}).one()
