@@ -64,12 +64,17 @@ get-url = "{inbound}&id=%I&from=%p&to=%P&text=%b&charset=%C"
 
 def need_kannel() -> None:
     """Skip with a clear message where Kannel is missing; fail when CONSULAR_REQUIRE_KANNEL=1."""
-    if shutil.which("bearerbox") and shutil.which("smsbox") and Path(FAKE_SMSC).exists():
+    if _program("bearerbox") and _program("smsbox") and Path(FAKE_SMSC).exists():
         return
     words = "needs Kannel: apt-get install kannel kannel-extras"
     if os.environ.get("CONSULAR_REQUIRE_KANNEL") == "1":
         pytest.fail(words)
     pytest.skip(words)
+
+
+def _program(name: str) -> str | None:
+    """Its path; Debian keeps it where only root looks."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 def whole(lines: list[str]) -> bytes:
@@ -145,9 +150,11 @@ class Kannel:
     def _run(self, name: str, *command: str) -> None:
         if name in self._running:
             self.stop(name)
+        program = _program(command[0])
+        assert program
         with (self.folder / f"{name}.out").open("ab") as out:
             self._running[name] = subprocess.Popen(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                [program, *command[1:]], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
             )
 
 
