@@ -53,7 +53,7 @@ def main() -> int:
     """Drain until stopped."""
     configure_logs()
     with runtime.application().app_context():
-        runtime.adapters()._gateways["exercise"] = NullGateway()  # type: ignore[assignment]
+        runtime.adapters()._gateways["exercise"] = NullGateway()
         print("ready", flush=True)
         while True:
             if not delivery.drain("exercise"):

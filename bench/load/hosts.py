@@ -107,7 +107,7 @@ def _listening(world: Stage) -> int:
     from redis import Redis
 
     with Redis.from_url(world.running.env["REDIS_URL"]) as redis:
-        return int(redis.scard("rq:workers:exercise"))  # type: ignore[arg-type]
+        return int(redis.scard("rq:workers:exercise"))
 
 
 def _cores(used: dict[str, float]) -> str:

@@ -150,10 +150,12 @@ def _is_quiet(world: Stage) -> bool:
 def _beginning(hour: Hour, people: int, is_over: bool) -> Line:
     share = round(sum(FAULTS.values()) * 100, 1)
     conditions = (
-        f"{hour.seconds / 60:g} min (parameter): {people:,} texts at {RATE:g} parts/s with {share:g} % faults, answers and "
-        f"receipts of simulated people, {REPLIES_PER_SECOND} replies/s more, a registration every {FORM_EVERY_SECONDS:g} s"
+        f"{hour.seconds / 60:g} min (parameter): {people:,} texts at {RATE:g} parts/s with {share:g} % faults, answers"
+        f" and receipts of simulated people, {REPLIES_PER_SECOND} replies/s more,"
+        f" a registration every {FORM_EVERY_SECONDS:g} s"
     )
-    told = f"Valkey wiped at {hour.seconds / 3:.0f} s; PostgreSQL crashed at {hour.crashed_at:.0f} s, {hour.away:.1f} s away"
+    told = f"Valkey wiped at {hour.seconds / 3:.0f} s; PostgreSQL crashed at {hour.crashed_at:.0f} s, "
+    told += f"{hour.away:.1f} s away"
     return Line("L7", conditions, "all settled", told + ("" if is_over else "; NOT ALL SETTLED"), is_over)
 
 
