@@ -1,4 +1,5 @@
-"""Beside the clock's sweep, in a thread of its own so that a slow gateway or Redis never delays it: gaps and alarms."""
+"""Beside the clock's sweep, in a thread of its own so that a slow gateway or Redis never delays it: what proves our
+paths, daily test texts, alarms, gaps."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ import structlog
 
 from consular.clock import utc_now
 from consular.domain.gateways import GATEWAYS_WITH_A_LIST
-from consular.services import gap_filling, operations
+from consular.services import canaries, gap_filling, operations, proofs, readiness
+from consular.services.canaries import Plan
 from consular.services.operations import Installation
 from workers import runtime
 
@@ -25,8 +27,13 @@ def start() -> threading.Thread:
 
 
 def look() -> None:
-    """One round: alarms first, then the lists of inbound texts that are due."""
-    operations.watch(Installation.of(runtime.adapters().config), utc_now())
+    """One round: what proves our paths, daily test texts, alarms; then what may take seconds: counts, gateways' lists."""
+    config = runtime.adapters().config
+    if proofs.update(utc_now()):
+        canaries.note_results()
+    canaries.send_daily(Plan.of(config), utc_now())
+    operations.watch(Installation.of(config), utc_now())
+    readiness.refresh(utc_now())
     for name in GATEWAYS_WITH_A_LIST:
         gateway = runtime.adapters().gateway(name)
         if gateway is not None:

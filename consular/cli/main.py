@@ -8,6 +8,7 @@ import sys
 import click
 
 _COMMANDS = {
+    "canary": ("consular.cli.canary", "canary"),
     "check-config": ("consular.cli.operate", "check_config"),
     "demo": ("consular.cli.drill", "demo"),
     "drain": ("consular.cli.operate", "drain"),
@@ -18,6 +19,7 @@ _COMMANDS = {
     "keys": ("consular.cli.keys", "keys"),
     "migrate": ("consular.cli.operate", "migrate"),
     "officer": ("consular.cli.officers", "officer"),
+    "readiness": ("consular.cli.readiness", "readiness"),
     "replies": ("consular.cli.replies", "replies"),
     "verify": ("consular.cli.verify", "verify"),
 }

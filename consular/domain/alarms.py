@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from consular.domain.canaries import UNPROVEN_AFTER
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
@@ -143,6 +145,14 @@ _ALL = (
         300,
         "s",
         "Look whether the receipts worker runs; the board shows less than is known.",
+        is_urgent=False,
+    ),
+    Alarm(
+        "path_unproven",
+        "Nothing proves that texts still get through",
+        UNPROVEN_AFTER.total_seconds(),
+        "s",
+        "Look what became of the last test text, then send another with `consular canary send`.",
         is_urgent=False,
     ),
     Alarm(

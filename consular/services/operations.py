@@ -14,6 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from consular.domain.alarms import Raised, Reading, evaluate
 from consular.queries import operations
 from consular.queueing import QUEUES
+from consular.services.canaries import Plan
+from consular.services.proofs import Unproven, unproven
 from consular.services.transactions import unit_of_work
 from consular.workforce import alive_workers
 
@@ -33,15 +35,17 @@ _FORGOTTEN_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What this installation has: the names of its gateways, and where Redis is, if it has one."""
+    """What this installation has: the names of its gateways, and where Redis is, if it has one. tested: the paths
+    (gateway, country) that daily test texts are to prove."""
 
     gateways: frozenset[str]
     redis_url: str | None = field(repr=False)
+    tested: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
     def of(cls, config: Config) -> Installation:
         """What the settings name."""
-        return cls(frozenset(config.gateways), config.redis_url)
+        return cls(frozenset(config.gateways), config.redis_url, frozenset(Plan.of(config).paths))
 
     @property
     def queues(self) -> list[str]:
@@ -103,6 +107,7 @@ class State:
     messages: Mapping[str, int]
     texts: Waiting
     receipts: Waiting
+    unproven: Sequence[Unproven] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,7 @@ def _state(installation: Installation, now: datetime) -> State:
         messages=operations.messages_by_state(),
         texts=Waiting(*operations.waiting("inbound_messages")),
         receipts=Waiting(*operations.waiting("receipt_events")),
+        unproven=unproven(installation.tested, now) if installation.tested else (),
     )
 
 
@@ -212,6 +218,8 @@ def _readings(state: State, installation: Installation) -> Iterator[Reading]:
         yield from _line(line, state.at)
     for pause in state.countries:
         yield Reading("country_refused", pause.refusals, subject=f"{pause.country} by {pause.gateway}")
+    for path in state.unproven:
+        yield Reading("path_unproven", path.seconds, path.since, f"{path.country} by {path.gateway}")
     yield _age("texts_unread", state.texts.since, state.at)
     yield _age("receipts_waiting", state.receipts.since, state.at)
 

@@ -11,34 +11,17 @@ from sqlalchemy import Row
 
 from consular.domain.canaries import CanaryResult, result_of
 from consular.domain.delivery import MessageState
+from consular.domain.readiness import Proof
 from consular.queries import canaries, operations, proofs
 from consular.services.transactions import unit_of_work
 
 TASK = "proofs"
 EVERY = timedelta(seconds=30)
-OVERLAP = timedelta(minutes=2)
+OVERLAP = timedelta(seconds=30)
 """A row is dated when its transaction begins and seen when it ends: what is looked at begins so long before."""
 
 _SLACK = timedelta(seconds=2)
 _BEGINNING = timedelta(days=3650)
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """When a path last took a text, reported one as delivered (only where receipts can be believed), and brought a
-    reply to one that went by it."""
-
-    accepted_at: datetime | None = None
-    delivered_at: datetime | None = None
-    heard_at: datetime | None = None
-    receipts_believable: bool = True
-
-    @property
-    def proven_at(self) -> datetime | None:
-        """When a text last got through as far as can be known: delivered or answered; where receipts cannot be
-        believed, taken or answered."""
-        taken_at = self.delivered_at if self.receipts_believable else self.accepted_at
-        return max((at for at in (taken_at, self.heard_at) if at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,9 @@ def test_the_clock_fills_gaps_and_remembers_alarms(committing: Flask, config: Co
         form = urllib.parse.urlencode({"From": phone(1), "To": OUR_NUMBER, "Body": "2"}).encode()
         urllib.request.urlopen(f"{gateway.url}/_sim/texts", data=form).close()
         with process(CLOCK, environment(config, gateway.url), tmp_path / "clock.log"):
-            assert eventually(lambda: len(found("select 1 from heartbeats where done_at is not null")) == 2)
+            assert eventually(lambda: len(found("select 1 from heartbeats where done_at is not null")) == 4)
             beats = found("select task from heartbeats where failure is null order by task")
-            assert beats == [("clock",), ("gaps:exercise",)]
+            assert beats == [("clock",), ("gaps:exercise",), ("proofs",), ("readiness",)]
             assert eventually(lambda: ("no_worker",) in found("select alarm from standing_alarms"))
             assert found("select 1 from inbound_messages") == [], "its webhook may still come"
 
