@@ -67,9 +67,13 @@ from mine where m.id = mine.id and (mine.expires_at <= now() or {_IS_STOPPED} or
 returning m.id, m.event_id, mine.state as before, m.state as after
 """)  # noqa: S608
 
+FAR_SECONDS = 300.0
+"""No slot is reserved so far ahead: a later one was given before the clock was put back."""
+
 _PACE = text("""
 with line as (
-    select gateway, greatest(next_free_at, coalesce(paused_until, now()), now()) as starts_at from senders
+    select gateway, greatest(coalesce(paused_until, now()), now(),
+        case when next_free_at <= now() + :far * interval '1 second' then next_free_at end) as starts_at from senders
     where gateway = :gateway for update
 )
 update senders s
@@ -172,7 +176,7 @@ def reserve_slot(session: AnySession, gateway: str, seconds: float, longest_wait
 
     None, and nothing is reserved, when that is more than `longest_wait` seconds away.
     """
-    values = {"gateway": gateway, "seconds": seconds, "longest": longest_wait}
+    values = {"gateway": gateway, "seconds": seconds, "longest": longest_wait, "far": FAR_SECONDS}
     starts_in, is_reserved = session.execute(_PACE, values).one()
     return max(0.0, float(starts_in)) if is_reserved else None
 

@@ -27,10 +27,14 @@ Rows = Sequence[Any]
 
 
 class Point(NamedTuple):
-    """A place between two steps where a worker may be interrupted, frozen or killed; wait: it is idle so long."""
+    """A place between two steps where a worker may be interrupted, frozen or killed.
+
+    wait: it is idle so long. due: until then (monotonic) it has nothing to do but to hear answers.
+    """
 
     name: str
     wait: float = 0.0
+    due: float | None = None
 
 
 Steps = Generator[Point, None, None]

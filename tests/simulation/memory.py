@@ -23,7 +23,7 @@ from consular.domain.delivery import (
     counted_as,
 )
 from consular.domain.gateways import EXERCISE
-from consular.queries.delivery import OutcomeRow
+from consular.queries.delivery import FAR_SECONDS, OutcomeRow
 from consular.queries.receipts import Report
 from tests.simulation.rows import Attempt, Changed, Claimed, Message, Receipt, Unknown
 
@@ -174,7 +174,9 @@ class MemoryStore:
 
     def reserve_slot(self, gateway: str, seconds: float, longest_wait: float) -> float | None:
         sender = self.senders[gateway]
-        starts_at = max(sender.next_free_at, sender.paused_until or self.moment, self.moment)
+        starts_at = max(sender.paused_until or self.moment, self.moment)
+        if sender.next_free_at <= self.moment + timedelta(seconds=FAR_SECONDS):
+            starts_at = max(starts_at, sender.next_free_at)
         if starts_at > self.moment + timedelta(seconds=longest_wait):
             return None
         sender.next_free_at = starts_at + timedelta(seconds=seconds)

@@ -152,7 +152,7 @@ class World:
         self.ports = Ports(self.store, self, self.address_of, self, self.rng)
         self.pace = Pace(self.plan.rate, LEASE)
         self.workers: list[Worker] = []
-        self._is_ticking = False
+        self.tick_at = LONGEST * 3
         self._populate()
 
     # time
@@ -171,7 +171,7 @@ class World:
 
     def at(self, moment: float, act: Callable[[], None]) -> None:
         self.serial += 1
-        heappush(self.heap, (moment, self.serial, act))
+        heappush(self.heap, (max(moment, self.t), self.serial, act))
 
     def fault_until(self, moment: float) -> None:
         self.facts.last_fault = max(self.facts.last_fault, moment)
@@ -440,14 +440,18 @@ class World:
 
     # the clock process
 
-    def _tick_soon(self, delay: float = 0.5) -> None:
-        if not self._is_ticking:
-            self._is_ticking = True
-            self.at(self.t + delay, self._tick)
+    def _tick_soon(self, delay: float = 1.0) -> None:
+        """It ticks every second; ticks at which nothing can happen are left out."""
+        moment = self.t + delay
+        if moment < self.tick_at:
+            self.tick_at = moment
+            self.at(moment, lambda: self._tick(moment))
 
-    def _tick(self) -> None:
+    def _tick(self, moment: float) -> None:
         """Sweep and wake, as workers.clock does."""
-        self._is_ticking = False
+        if moment != self.tick_at:
+            return
+        self.tick_at = LONGEST * 3
         try:
             sweeping.sweep(self.store)
         except OperationalError:
