@@ -84,7 +84,7 @@ def test_empty_settings_are_no_gateway():
         ({"HTTP_GATEWAY_PROFILE": "/nowhere/operator.toml"}, "cannot be read"),
         ({"HTTP_GATEWAY_URL": ""}, "no address"),
         ({"HTTP_GATEWAY_URL": "http://sms.example/send"}, "https"),
-        ({"HTTP_GATEWAY_SECRET_PASSWORD": ""}, "a secret named password"),
+        ({"HTTP_GATEWAY_SECRET_PASSWORD": ""}, "HTTP_GATEWAY_SECRET_PASSWORD"),
         ({"HTTP_GATEWAY_FROM": "Ministry of Foreign Affairs"}, "sender"),
         ({"HTTP_GATEWAY_CA_FILE": "/nowhere/ca.pem"}, "CA_FILE"),
         ({"HTTP_GATEWAY_CA_FILE": __file__}, "CA_FILE"),

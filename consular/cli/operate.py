@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,16 +36,13 @@ def check_config() -> None:
 
 
 def _adapters(config: Config) -> Iterator[Finding]:
-    """The settings that only the adapters can judge: hosts, account sids, tokens."""
-    from consular.providers.registry import check_settings, publisher_makers
+    """The settings that only the adapters can judge: hosts, account sids, tokens, profiles."""
+    from consular.providers.registry import Adapters, publisher_makers
     from consular.services.checks import Finding
 
-    makers = [maker for is_exercise in (False, True) for maker in publisher_makers(config, is_exercise=is_exercise)]
-    checks: list[Callable[[], object]] = [
-        *(partial(check_settings, gateway) for gateway in config.gateways.values()),
-        *makers,
-    ]
-    for make in checks:
+    for problem in Adapters(config).problems():
+        yield Finding(False, True, problem)
+    for make in [*publisher_makers(config, is_exercise=False), *publisher_makers(config, is_exercise=True)]:
         try:
             make()
         except ValueError as error:

@@ -75,3 +75,16 @@ def test_it_says_what_is_missing(config, changes, said):
     assert result.exit_code == 1
     assert said in result.output
     assert "pw" not in result.output
+
+
+def test_check_config_names_the_gateway_and_what_is_wrong(config):
+    env = settings(config, HTTP_GATEWAY_SECRET_PASSWORD="", HTTP_GATEWAY_CA_FILE="/nowhere/ca.pem")
+    result = CliRunner(env=env).invoke(commands, ["check-config"])
+    assert result.exit_code == 1
+    assert (
+        "✗ The http gateway: The gateway's profile needs a secret named password: set HTTP_GATEWAY_SECRET_PASSWORD."
+        in (result.output)
+    )
+    right = CliRunner(env=settings(config)).invoke(commands, ["check-config"]).output
+    assert "✓ The http gateway sends 1000 parts a second." in right
+    assert "✗ The http gateway" not in right

@@ -78,7 +78,7 @@ def parse(value: str, secrets: Mapping[str, str]) -> Template:
 
 def _secret(name: str, secrets: Mapping[str, str]) -> str:
     if not secrets.get(name):
-        raise ValueError(f"The gateway's profile needs a secret named {name}, which is not set.")
+        raise ValueError(f"The gateway's profile needs a secret named {name}: set HTTP_GATEWAY_SECRET_{name.upper()}.")
     return secrets[name]
 
 
