@@ -1,4 +1,5 @@
-"""The clock process: sweeps and wakes every second, and watches beside it. Any number may run; one at a time sweeps."""
+"""The clock process: sweeps, reroutes and wakes every second, and watches beside it. Any number may run; one at a time
+sweeps."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from consular.clock import utc_now
 from consular.logs import configure_logs
 from consular.queueing import wakeups
-from consular.services import operations, sweeping
+from consular.services import operations, routing, sweeping
+from consular.services.routing import Quiet
 from workers import runtime, watch
 
 TICK_SECONDS = 1.0
@@ -19,10 +21,14 @@ TICK_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
+_quiet: Quiet = {}
+
+
 def tick() -> None:
     """One round; a database that is away is waited for."""
     try:
         sweeping.sweep()
+        routing.reroute(runtime.senders(), wakeups, _quiet)
         sweeping.wake(wakeups)
         operations.beat(operations.CLOCK, utc_now())
     except SQLAlchemyError as error:

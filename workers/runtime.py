@@ -35,8 +35,12 @@ def adapters() -> Adapters:
 @cache
 def book() -> TextBook:
     """The texts of this process's events."""
-    config = adapters().config
-    return TextBook(config.public_url, Ways({name: one.sender for name, one in config.gateways.items()}).of)
+    return TextBook(adapters().config.public_url, Ways(senders()).of)
+
+
+def senders() -> dict[str, str]:
+    """The gateways of this installation, and the sender of each."""
+    return {name: gateway.sender for name, gateway in adapters().config.gateways.items()}
 
 
 def pace(gateway: str) -> Pace:

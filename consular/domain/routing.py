@@ -100,8 +100,8 @@ EVERY_WAY = Way()
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a gateway is doing now. line_stopped_until: it refuses our account. country_refused_until: it refuses the
-    country. is_failing: it was tried lately without success."""
+    """How a gateway is doing now. line_stopped_until: it refuses our account or does not answer.
+    country_refused_until: it refuses the country. is_failing: it was tried lately without success."""
 
     line_stopped_until: datetime | None = None
     country_refused_until: datetime | None = None
@@ -226,7 +226,7 @@ def _passes(capability: Capability, needs: Needs) -> bool:
 
 def _halt(health: Health, now: datetime) -> str | None:
     if health.line_stopped_until is not None and health.line_stopped_until > now:
-        return f"it refuses our account (tried again at {health.line_stopped_until:%H:%M:%S} UTC)"
+        return f"it refuses our account or does not answer (tried again at {health.line_stopped_until:%H:%M:%S} UTC)"
     if health.country_refused_until is not None and health.country_refused_until > now:
         return f"it refuses this country (tried again at {health.country_refused_until:%H:%M:%S} UTC)"
     return None

@@ -11,13 +11,15 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session, scoped_session
 
+from consular.domain.delivery import NO_ANSWER
+
 AnySession = Session | scoped_session[Any]
 
 _LOCK = 7_206_915
 
 _LINES = text("""
 select gateway, paused_until from senders
-where pause_reason like 'account_refused%' and paused_until > now() - :lately
+where (pause_reason like 'account_refused%' or pause_reason = :no_answer) and paused_until > now() - :lately
 """)
 
 _COUNTRIES = text("""
@@ -63,7 +65,8 @@ _MOVE_RECEIPTS = text(_MOVE.format(pick=_PICK.format(which="m.kind = 'acknowledg
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """What refuses now or did lately. lines: gateway to until when; countries: (gateway, country) to until when.
+    """What refuses, or does not answer, now or did so lately. lines: gateway to until when; countries: (gateway,
+    country) to until when.
 
     at: the database's clock, by which both are meant.
     """
@@ -89,7 +92,7 @@ class Detour:
 
 def stops(session: AnySession, lately: timedelta) -> Stops:
     """Refusals of accounts and countries that last, or were over at most `lately` ago."""
-    values = {"lately": lately}
+    values = {"lately": lately, "no_answer": NO_ANSWER}
     return Stops(
         at=session.execute(text("select now()")).scalar_one(),
         lines={row.gateway: row.paused_until for row in session.execute(_LINES, values)},

@@ -36,6 +36,9 @@ _PROBES = 2
 """The same, when the gateway last left everything without an answer."""
 _WORTHWHILE_PART = 8
 _UNREADABLE_WAIT_SECONDS = 600.0
+_LONGEST_PROOF_SECONDS = 2.0
+_UNPROVEN_WAIT_SECONDS = 5.0
+"""Rows into a country of which nothing is heard so long go back, so that others can be claimed meanwhile."""
 _DATABASE_WAIT_SECONDS = 20.0
 _DATABASE_RETRY_SECONDS = 0.5
 
@@ -79,6 +82,8 @@ class Drain:
         self._should_stop = should_stop
         self._preparer = Preparer(ports.book, gateway.name, ports.address_of)
         self._recorder = Recorder(gateway.name, worker, ports)
+        self._probation = self._recorder.probation
+        self._idle_since = 0.0
         self._claimed: deque[Any] = deque()
         self._batch: list[Prepared] = []
         self._batch_at = 0.0
@@ -148,8 +153,7 @@ class Drain:
             yield Point("claim")
             self._claim()
             yield Point("claimed")
-        while self._claimed and len(self._batch) < size:
-            self._prepare_next()
+        self._fill_batch(size)
         if not self._batch:
             return
         yield Point("reserve")
@@ -168,20 +172,45 @@ class Drain:
             left = suspects if calm else suspects[1:]
             if left:
                 rows.release(self._worker, [row.id for row in left])
+        self._probation.reopened({row.country for row in claimed})
         self._claimed.extend(calm or suspects[:1])
         self._is_wary = bool(suspects) and not calm
         self._claim_again_at = 0.0 if claimed else self._clock.monotonic() + _LOOK_AGAIN_SECONDS
 
-    def _prepare_next(self) -> None:
-        row = self._claimed.popleft()
+    def _fill_batch(self, size: int) -> None:
+        """Take what may go now. What goes into a country that is refused is given back; what waits for the first text
+        to be taken there waits here, but not for long: others may go meanwhile."""
+        refused: list[Any] = []
+        unproven: list[Any] = []
+        while self._claimed and len(self._batch) < size:
+            row = self._claimed.popleft()
+            if self._probation.is_refused(row.country):
+                refused.append(row)
+            elif self._probation.admits(row.country):
+                self._prepare(row)
+            else:
+                unproven.append(row)
+        now = self._clock.monotonic()
+        if self._batch or not unproven:
+            self._idle_since = now
+        elif now - self._idle_since > _LONGEST_PROOF_SECONDS:
+            refused, unproven = refused + unproven, []
+        self._claimed.extendleft(reversed(unproven))
+        if refused:
+            with self._store.begin() as rows:
+                rows.release(self._worker, [row.id for row in refused], _UNPROVEN_WAIT_SECONDS)
+
+    def _prepare(self, row: Any) -> None:
         try:
             prepared = self._preparer.prepare(row)
         except KeyUnavailableError:
             log.error("message_unreadable", gateway=self._gateway.name, message=row.id)  # noqa: TRY400 - no trace
             with self._store.begin() as rows:
                 rows.release(self._worker, [row.id], _UNREADABLE_WAIT_SECONDS, "unreadable")
+            self._probation.withdrawn(row.country)
             return
         if prepared is None:
+            self._probation.withdrawn(row.country)
             with self._store.begin() as rows:
                 rows.cancel_claimed(row.id, row.attempt_id)
             return
@@ -203,6 +232,8 @@ class Drain:
                 self._recorder.expect(item)
                 self._due.append((at, item.request(lease_ends_at)))
                 at += item.parts / self._pace.rate
+            else:
+                self._probation.withdrawn(item.country)
         yield Point("marked")
 
     def _submit_due(self) -> Steps:

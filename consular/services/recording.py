@@ -14,6 +14,7 @@ from consular.queries import counters, reach
 from consular.queries.delivery import AnySession, OutcomeRow
 from consular.services.ports import Ports, Transaction
 from consular.services.preparing import Prepared
+from consular.services.probation import Probation
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class Recorder:
     meanwhile.
 
     is_proven: the gateway takes texts. is_suspect: it last left requests without an answer, so the first one that it
-    leaves so again is enough.
+    leaves so again is enough. probation: which countries it takes texts for.
     """
 
     def __init__(self, gateway: str, worker: str, ports: Ports) -> None:
@@ -51,6 +52,7 @@ class Recorder:
         self.is_proven = False
         self.is_suspect = False
         self.recorded = 0
+        self.probation = Probation()
 
     @property
     def is_waiting(self) -> bool:
@@ -110,8 +112,10 @@ class Recorder:
         self.recorded += len(results)
         self._results = []
         for result in results:
-            self._open.pop(result.attempt_id, None)
+            prepared = self._open.pop(result.attempt_id, None)
             self._left_at.pop(result.attempt_id, None)
+            if prepared is not None:
+                self.probation.settled(prepared.country, result)
 
     def _outcome(self, result: SmsResult, now: float) -> OutcomeRow:
         prepared = self._open.get(result.attempt_id)

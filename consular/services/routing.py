@@ -35,6 +35,8 @@ _QUIET_SECONDS = 10.0
 _FOR_RECEIPTS = Needs(by_reply_only=True)
 
 Country = str | None
+Quiet = dict[tuple[Detour, Needs], float]
+"""Until when (time.monotonic()) a detour on which nothing moved is left alone."""
 Move = Callable[..., Mapping[str, int]]
 
 
@@ -80,7 +82,7 @@ def routes_for(
     return {country: chooser.choose(gateways_for(status), needs, country) for country in countries}
 
 
-def reroute(gateways: Gateways, wakeups: Wakeups, quiet: dict[Detour, float] | None = None) -> dict[str, int]:
+def reroute(gateways: Gateways, wakeups: Wakeups, quiet: Quiet | None = None) -> dict[str, int]:
     """Move texts that wait where they are refused, or at a gateway that is not configured any more, to the next best
     gateway; how many went to which.
 
@@ -92,20 +94,20 @@ def reroute(gateways: Gateways, wakeups: Wakeups, quiet: dict[Detour, float] | N
     moved: Counter[str] = Counter()
     with unit_of_work() as session:
         moves = list(_moves(session, gateways))
-    for detour, move in moves:
-        if time.monotonic() < quiet.get(detour, 0.0):
+    for detour, needs, move in moves:
+        if time.monotonic() < quiet.get((detour, needs), 0.0):
             continue
         found = _move(detour, move)
         moved.update(found)
         if not found:
-            quiet[detour] = time.monotonic() + _QUIET_SECONDS
+            quiet[detour, needs] = time.monotonic() + _QUIET_SECONDS
     for gateway in sorted(moved):
         if gateway in QUEUES:
             wakeups.kick(gateway, _SENDERS_WOKEN)
     return dict(moved)
 
 
-def _moves(session: AnySession, gateways: Gateways) -> Iterable[tuple[Detour, Move]]:
+def _moves(session: AnySession, gateways: Gateways) -> Iterable[tuple[Detour, Needs, Move]]:
     waiting = [name for name in ACTUAL_GATEWAYS if queries.has_waiting(session, name)]
     if not waiting:
         return
@@ -115,9 +117,9 @@ def _moves(session: AnySession, gateways: Gateways) -> Iterable[tuple[Detour, Mo
         events.setdefault(_needs(session, event_id), []).append(event_id)
     for source in waiting:
         for needs, ids in events.items():
-            yield chooser.detour(source, needs), partial(queries.move_alerts, events=ids)
+            yield chooser.detour(source, needs), needs, partial(queries.move_alerts, events=ids)
         if source not in gateways:
-            yield chooser.detour(source, _FOR_RECEIPTS), queries.move_receipts
+            yield chooser.detour(source, _FOR_RECEIPTS), _FOR_RECEIPTS, queries.move_receipts
 
 
 def _needs(session: AnySession, event_id: UUID) -> Needs:

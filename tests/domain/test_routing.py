@@ -117,7 +117,7 @@ def test_the_choice(candidates, needs, opened, stopped):
         (candidate(S, is_usable=False), Needs(), "texts to this country do not go by it"),
         (candidate(S, **MUTE), REPLY, "people can neither reply to it nor get a link by it"),
         (candidate(S, **NO_LINKS), Needs(has_link=True), "texts with an address are filtered out"),
-        (candidate(S, STOPPED), Needs(), "it refuses our account (tried again at 12:05:00 UTC)"),
+        (candidate(S, STOPPED), Needs(), "it refuses our account or does not answer (tried again at 12:05:00 UTC)"),
         (candidate(S, REFUSED), Needs(), "it refuses this country (tried again at 12:05:00 UTC)"),
         (candidate(S, **ONE_WAY), REPLY, "people cannot reply to it"),
         (candidate(S, **UNPROVEN), Needs(), "its receipts are not believable"),
