@@ -84,7 +84,6 @@ def kannel_mission(servers: EmbeddedServers, folder: Path) -> Iterator[KannelMis
             yield KannelMission(Mission(running, servers, folder / "log", env["DATABASE_URL"]), kannel)
     finally:
         kannel.stop_all()
-        servers.drop_database("kannel")
 
 
 def _environment(servers: EmbeddedServers) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from consular.embedded import EmbeddedServers
+from consular.loopback import http_ok
 from tests.journeys import board, traces
 from tests.journeys.kannel_mission import KannelMission, kannel_mission
 from tests.journeys.practice import REAL, open_crisis, register, release, write_alert
@@ -17,15 +18,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PEOPLE = 36
 PHONES = [f"+218917{number:06d}" for number in range(PEOPLE)]
-SAFE, IN_NEED = PHONES[0], PHONES[1]
+SAFE, IN_NEED, LATE = PHONES[:3]
 BEFORE_THE_KILL = 8
 CONNECTIONS = 20
 
 
 @pytest.fixture(scope="module")
-def mission(servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KannelMission]:
+def mission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KannelMission]:
     need_kannel()
-    with kannel_mission(servers, tmp_path_factory.mktemp("kannel")) as running:
+    with (
+        EmbeddedServers.temporary(durable=False) as servers,
+        kannel_mission(servers, tmp_path_factory.mktemp("kannel")) as running,
+    ):
         yield running
 
 
@@ -54,6 +58,31 @@ def test_a_real_alert_goes_out_and_comes_back(mission: KannelMission) -> None:
     assert len(board.requests_with(viewer, crisis, "wombat")) == 1
     everything_is_kept(mission)
     nothing_personal_is_left(mission, heard)
+
+
+def test_what_we_cannot_store_comes_again(mission: KannelMission) -> None:
+    """The database is away when a reply comes: Kannel is told so, keeps it and brings it again."""
+    site = mission.site
+    viewer = site.officer("chen")
+    crisis = "/officer/crises/" + str(site.rows("select id from crises")[0][0])
+    before, heard = board.figures(viewer, crisis), replies(mission)
+    site.servers.stop_postgres()
+    try:
+        mission.says(LATE, "1")
+        assert eventually(lambda: "request_failed" in (site.logs / "hooks.log").read_text())
+    finally:
+        site.servers.start_postgres()
+    assert eventually(http_ok(f"{site.url}/readyz"))
+    changed = {"safe": before["safe"] + 1, "silent": before["silent"] - 1}
+    board.wait_for(viewer, crisis, before | changed, 40)
+    assert replies(mission) == heard + 1
+    everything_is_kept(mission)
+    assert traces.in_logs(site, traces.Words(LATE[4:])) == []
+
+
+def replies(mission: KannelMission) -> int:
+    """How many texts from people are kept."""
+    return int(mission.site.rows("select count(*) from inbound_messages")[0][0])
 
 
 def kill_and_start_again(mission: KannelMission) -> None:
