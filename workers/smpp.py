@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
+from pathlib import PurePath
 
 import structlog
 
@@ -48,10 +50,16 @@ def _own() -> None:
             try:
                 bind.round()
             except Exception as error:  # noqa: BLE001 - a bind that ended for one text would end for all
-                log.error("smpp_round_failed", error=type(error).__name__)  # noqa: TRY400 - no trace: it may hold texts
+                log.error("smpp_round_failed", error=type(error).__name__, where=_where(error))  # noqa: TRY400 - no texts
                 runtime.stopping.wait(1.0)
     finally:
         bind.close()
+
+
+def _where(error: BaseException) -> str:
+    """File and line without values: a whole trace could hold a text."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{PurePath(last.filename).name}:{last.lineno}"
 
 
 if __name__ == "__main__":

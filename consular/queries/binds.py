@@ -44,9 +44,11 @@ order by received_at desc limit :limit for update skip locked
 """)
 
 _SENT = text("""
-select a.id, a.provider_message_id, a.recorded_at, m.contact_point_id, m.inbound_id, c.value_sealed, i.sender_sealed
+select a.id, a.provider_message_id, a.recorded_at, m.contact_point_id, m.inbound_id, c.value_sealed, i.sender_sealed,
+    k.id as canary_id, k.phone_sealed
 from message_attempts a join messages m on m.id = a.message_id
 left join contact_points c on c.id = m.contact_point_id left join inbound_messages i on i.id = m.inbound_id
+left join canaries k on k.message_id = m.id
 where a.provider_message_id = any(:ids) and a.gateway = 'smpp' and a.provider_message_id is not null
 order by a.recorded_at
 """)

@@ -7,9 +7,15 @@ from workers import runtime
 
 
 def drain() -> int:
-    """Apply waiting receipts until none is left."""
+    """Apply waiting receipts until none is left, then those of an SMSC whose texts had to be found first."""
+    done = _apply()
+    if not runtime.stopping.is_set() and smsc_receipts.match(utc_now()):
+        done += _apply()
+    return done
+
+
+def _apply() -> int:
     done = 0
-    smsc_receipts.match(utc_now())
     while not runtime.stopping.is_set() and (count := receipts.process(read_status, read_reason)):
         done += count
     return done

@@ -1,7 +1,7 @@
 // An SMSC made of node-smpp on the given port of loopback, until standard input closes. One JSON object a line:
 // out: what it heard. in: {"deliver": {...}} is sent as a deliver_sm, {"receipts": "decimal" | "hex" | "none"} is a manner,
 // {"receipts_after": 500} how many ms they take, {"throttle": true} refuses every submit_sm for now, {"cut": true} resets
-// every connection, {"keep": true} delivers again, also to the next connection, until it is confirmed; {"first_id": 7} is
+// every connection, {"answers_after": 300} how many ms a submit_sm that was taken waits for its answer, {"keep": true} delivers again, also to the next connection, until it is confirmed; {"first_id": 7} is
 // the id of the next text. The last two digits of a phone choose the answer to a submit_sm.
 const { createRequire } = require("module");
 const readline = require("readline");
@@ -19,12 +19,18 @@ const sessions = new Set();
 let lastId = 0x1a2b3c00;
 let receipts = "decimal";
 let receiptsAfter = 0;
+let answersAfter = 0;
 let isThrottled = false;
 let isKept = false;
 const waiting = new Set();
 
 function say(heard) {
   console.log(JSON.stringify(heard));
+}
+
+function after(ms, act) {
+  if (ms) setTimeout(act, ms);
+  else act();
 }
 
 function words(message) {
@@ -81,12 +87,12 @@ const server = smpp.createServer({}, (session) => {
     const status = isThrottled ? smpp.ESME_RTHROTTLED : ANSWERS[pdu.destination_addr.slice(-2)];
     if (status) return session.send(pdu.response({ command_status: status }));
     lastId += 1;
-    session.send(pdu.response({ message_id: lastId.toString(16).toUpperCase() }));
     say({ heard: "taken", to: pdu.destination_addr, id: lastId });
+    const answer = pdu.response({ message_id: lastId.toString(16).toUpperCase() });
+    after(answersAfter, () => sessions.has(session) && session.send(answer));
     if (!pdu.registered_delivery || receipts === "none") return;
     const receipt = receiptFor(session, pdu, lastId);
-    if (receiptsAfter) setTimeout(() => deliver(receipt), receiptsAfter);
-    else deliver(receipt);
+    after(answersAfter + receiptsAfter, () => deliver(receipt));
   });
 });
 
@@ -95,6 +101,7 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
   const order = JSON.parse(line);
   if (order.receipts) receipts = order.receipts;
   if ("receipts_after" in order) receiptsAfter = order.receipts_after;
+  if ("answers_after" in order) answersAfter = order.answers_after;
   if ("throttle" in order) isThrottled = order.throttle;
   if ("keep" in order) isKept = order.keep;
   if ("first_id" in order) lastId = order.first_id - 1;
