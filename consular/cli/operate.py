@@ -51,15 +51,21 @@ def _adapters(config: Config) -> Iterator[Finding]:
 
 @click.command()
 def migrate() -> None:
-    """Bring the database to the newest schema, note the encryption keys, load the gazetteer. Safe to repeat."""
+    """Bring the database to the newest schema; note the encryption keys; load the gazetteer and what is publicly known
+    of gateways in each country. Safe to repeat."""
     from consular.services.keys import note_keys
     from consular.services.places import load_gazetteer
+    from consular.services.ways import seed_capabilities
 
     with application(check_keys=False) as app:
         upgrade_schema(app.config["SQLALCHEMY_DATABASE_URI"])
         note_keys()
-        count = load_gazetteer()
-    click.echo("The database is up to date." + (f" {count:,} places were loaded." if count else ""))
+        count, facts = load_gazetteer(), seed_capabilities()
+    click.echo(
+        "The database is up to date."
+        + (f" {count:,} places were loaded." if count else "")
+        + (f" {facts:,} facts about gateways were loaded." if facts else "")
+    )
 
 
 def upgrade_schema(database_url: str) -> None:

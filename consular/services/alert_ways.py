@@ -61,6 +61,11 @@ class WaysPreview:
         return sum(one.phones for one in self.countries if one.gateway)
 
     @property
+    def unreached(self) -> int:
+        """Usable phones that no gateway reaches."""
+        return sum(one.phones for one in self.countries if not one.gateway)
+
+    @property
     def parts(self) -> int:
         """Parts of all texts."""
         return sum(one.parts for one in self.countries)
@@ -119,11 +124,11 @@ def way_warnings(ways: WaysPreview, *, asks_for_reply: bool) -> list[str]:
     for is_meant, sentence in (
         (
             _has_no_gateway,
-            "No gateway takes texts to phones of {names}: {phones} phones get none. Reach them otherwise.",
+            "No gateway takes texts to phones of {names} ({phones} in all): nobody there gets one. Reach them otherwise.",
         ),
         (
             _stands_still,
-            "The gateway for phones of {names} refuses now: their {phones} texts wait until it takes them.",
+            "The gateway for phones of {names} refuses now: their texts ({phones} in all) wait until it takes them.",
         ),
         (_cannot_reply, "Nobody with a phone of {names} can reply: their texts ask for an answer by the link only."),
         (_has_no_link, "Texts with links do not get to phones of {names}: theirs can be answered by a reply only."),
