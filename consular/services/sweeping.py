@@ -179,10 +179,11 @@ class Reconciliation:
 
 
 def _look_again(row: Any, now: datetime) -> float:
-    """Seconds until the next look: what has been unknown for hours is not asked for every half minute."""
-    return min(max(_LOOK_AGAIN_SECONDS, (now - row.sending_at).total_seconds() / 8), _LONGEST_LOOK_AGAIN_SECONDS)
+    """Seconds until the next look: what was not found for hours is not asked for every half minute."""
+    unseen = (now - (row.not_found_at or now)).total_seconds()
+    return min(max(_LOOK_AGAIN_SECONDS, unseen / 8), _LONGEST_LOOK_AGAIN_SECONDS)
 
 
 def _put_off(row: Any, now: datetime) -> Verdict:
     """Nothing is known now; the row gives way to the others."""
-    return Verdict(MessageState.UNKNOWN, _look_again(row, now), row.not_found_at)
+    return Verdict(MessageState.UNKNOWN, _LOOK_AGAIN_SECONDS, row.not_found_at)

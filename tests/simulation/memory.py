@@ -36,7 +36,8 @@ LAST_PRIORITIES = (ACKNOWLEDGEMENT_PRIORITY, CANARY_PRIORITY)
 class MemoryStore:
     """Store and transaction in one. clock: the database's. fail: called at each begin and after each commit; may raise.
 
-    Nothing is undone: a simulated database fails before a transaction or after it, never within.
+    Nothing is undone: a simulated database fails before a transaction or after it, never within. answered: texts whose
+    acceptance a worker wrote down.
     """
 
     def __init__(self, clock: Callable[[], datetime], rng: random.Random) -> None:
@@ -53,6 +54,7 @@ class MemoryStore:
         self.opt_outs: dict[tuple[bytes, str], Any] = {}
         self.counters: dict[tuple[UUID, str], int] = {}
         self.fail: Callable[[str], None] | None = None
+        self.answered: set[int] = set()
         self.moment = clock()
 
     def begin(self) -> MemoryStore:
@@ -186,6 +188,8 @@ class MemoryStore:
         changed = []
         for row in outcomes:
             self._try(row.attempt_id, row.id, gateway, worker, row.outcome, row.provider_id)
+            if row.outcome == "accepted":
+                self.answered.add(row.id)
             message = self.messages.get(row.id)
             if message is not None and _decides(message, row):
                 changed.append(self._write(message, row))

@@ -1,9 +1,9 @@
-"""The operator's side in the simulation: takes, refuses, hangs, lists late, and reports early, twice and in any order."""
+"""The operator's side of the simulation: takes, refuses, hangs, lists late, reports early, twice and in any order."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 TOTAL_TIMEOUT = 15.0
 LEASE_NEEDED = TOTAL_TIMEOUT + 1.0
-LIST_TIMEOUT = 10.0
+PAUSE_BEFORE_WRITE = 14.0
+"""The longest simulated pause between the lease check and the write: what the check leaves of a lease. A longer one is
+the declared window (docs/adr/0003)."""
+LONGEST_PAUSE = 150.0
 
 KINDS = (
     "refused",
@@ -125,25 +128,25 @@ class Operator:
         story = rng.choice(STORIES)
         moment = world.t + rng.choice((0.001, 0.2, 2.0, 20.0)) * (1.0 + rng.random())
         if moment < world.t + 0.02:
-            self.seen["early_callback"] += 1
+            self.seen["early_callbacks"] += 1
         if len(story) == 2 and story[0] != "sent":
             self.seen["contradicting_callbacks"] += 1
         for status in story:
             if rng.random() < 0.05:
-                self.seen["lost_callback"] += 1
+                self.seen["lost_callbacks"] += 1
                 continue
             if rng.random() < 0.1:
-                self.seen["late_callback"] += 1
+                self.seen["late_callbacks"] += 1
                 moment += 3600.0 * rng.random()
             named = attempt_id if self.list_mode != "none" or rng.random() < 0.5 else None
             world.at(moment, lambda status=status, named=named: world.call_back(sid, named, status))  # type: ignore[misc]
             if rng.random() < 0.2:
-                self.seen["repeated_callback"] += 1
+                self.seen["repeated_callbacks"] += 1
                 again = moment + 5.0 * rng.random()
                 world.at(again, lambda status=status, named=named: world.call_back(sid, named, status))  # type: ignore[misc]
             moment += (rng.random() - 0.3) * 4.0
         if world.has_faults and rng.random() < 0.05:
-            self.seen["foreign_callback"] += 1
+            self.seen["foreign_callbacks"] += 1
             world.at(world.t + 1.0, lambda: world.call_back("SMforeign", UUID(int=1 << 120), "delivered"))
 
     def find(self, to: str, since: datetime) -> list[RemoteMessage]:
@@ -184,22 +187,34 @@ class Client:
 
     def submit(self, request: SmsRequest) -> None:
         world = self.operator.world
+        pause = world.pause_at_write(self.worker, "before lease check", LONGEST_PAUSE)
+        if not pause:
+            self._start(request, 0.0)
+            return
+        self.unwritten += 1
+        world.at(world.t + pause, lambda: self._go_on(request, pause, self._start))
+
+    def _start(self, request: SmsRequest, paused: float) -> None:
+        world = self.operator.world
         if not self.has_lease(request):
             world.seen["lease_refused"] += 1
             self.flying.append((world.t, SmsResult(request.attempt_id, SendOutcome.NOT_SENT, error_code="lease")))
             return
-        pause = world.pause_before_write(self.worker)
+        pause = world.pause_at_write(self.worker, "before write", PAUSE_BEFORE_WRITE)
         if not pause:
-            self.operator.receive(request, self, 0.0)
+            self.operator.receive(request, self, paused)
             return
         self.unwritten += 1
-        world.at(world.t + pause, lambda: self._write(request, pause))
+        world.at(world.t + pause, lambda: self._go_on(request, paused + pause, self._write))
 
-    def _write(self, request: SmsRequest, pause: float) -> None:
+    def _write(self, request: SmsRequest, paused: float) -> None:
+        self.operator.receive(request, self, paused)
+
+    def _go_on(self, request: SmsRequest, paused: float, what: Callable[[SmsRequest, float], None]) -> None:
         """What the process does next when it goes on, unless it was killed meanwhile."""
         if self.worker.client is self:
             self.unwritten -= 1
-            self.operator.receive(request, self, pause)
+            what(request, paused)
 
     def poll(self, timeout_seconds: float) -> Sequence[SmsResult]:
         now = self.operator.world.t
@@ -226,32 +241,31 @@ def _remote(one: Taken, at: datetime) -> RemoteMessage:
     return RemoteMessage(one.sid, one.to, "+15005550006", one.body, "queued", None, at, is_inbound=False)
 
 
+_ACCEPTED = ("accepted", "slow")
+_REFUSALS = {
+    "refused": (400, "21211", RefusalScope.NUMBER),
+    "opted_out": (400, "21610", RefusalScope.NUMBER),
+    "country_refused": (400, "21408", RefusalScope.COUNTRY),
+    "account_refused": (401, "20003", RefusalScope.ACCOUNT),
+}
+
+
 def _answer(kind: str, request: SmsRequest, sid: str | None, chance: float) -> SmsResult:
     """What the client hears of it."""
     attempt_id = request.attempt_id
-    match kind:
-        case "accepted" | "slow":
-            return SmsResult(attempt_id, SendOutcome.ACCEPTED, 201, sid, "queued")
-        case "refused":
-            return SmsResult(attempt_id, SendOutcome.REFUSED, 400, error_code="21211", scope=RefusalScope.NUMBER)
-        case "opted_out":
-            reason, scope = FailureReason.OPTED_OUT, RefusalScope.NUMBER
-            return SmsResult(
-                attempt_id, SendOutcome.REFUSED, 400, error_code="21610", failure_reason=reason, scope=scope
-            )
-        case "country_refused":
-            return SmsResult(attempt_id, SendOutcome.REFUSED, 400, error_code="21408", scope=RefusalScope.COUNTRY)
-        case "account_refused":
-            return SmsResult(attempt_id, SendOutcome.REFUSED, 401, error_code="20003", scope=RefusalScope.ACCOUNT)
-        case "throttled":
-            wait = 20.0 * chance
-            return SmsResult(attempt_id, SendOutcome.NOT_SENT, 429, error_code="20429", retry_after_seconds=wait)
-        case "unreachable":
-            return SmsResult(attempt_id, SendOutcome.NOT_SENT, error_code="transport-7")
-        case "5xx_before_accept" | "5xx_after_accept":
-            return SmsResult(attempt_id, SendOutcome.UNKNOWN, 500, error_code="http-500")
-        case _:
-            return SmsResult(attempt_id, SendOutcome.UNKNOWN, error_code="transport-28")
+    if kind in _ACCEPTED:
+        return SmsResult(attempt_id, SendOutcome.ACCEPTED, 201, sid, "queued")
+    if kind in _REFUSALS:
+        status, code, scope = _REFUSALS[kind]
+        reason = FailureReason.OPTED_OUT if kind == "opted_out" else None
+        return SmsResult(attempt_id, SendOutcome.REFUSED, status, error_code=code, failure_reason=reason, scope=scope)
+    if kind == "throttled":
+        wait = 20.0 * chance
+        return SmsResult(attempt_id, SendOutcome.NOT_SENT, 429, error_code="20429", retry_after_seconds=wait)
+    if kind == "unreachable":
+        return SmsResult(attempt_id, SendOutcome.NOT_SENT, error_code="transport-7")
+    code = "http-500" if kind.startswith("5xx") else "transport-28"
+    return SmsResult(attempt_id, SendOutcome.UNKNOWN, error_code=code)
 
 
 def receipt(world: World, sid: str, attempt_id: UUID | None, status: str, at: datetime) -> Receipt:

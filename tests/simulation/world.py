@@ -39,9 +39,7 @@ MOST_STEPS = 20_000
 PHONES = tuple(f"+2189100000{n:02d}" for n in range(10))
 REFERENCES = {n: f"Stay indoors. Ref {reference_of(n)}" for n in range(1, 10)}
 SETTLED = frozenset({state.value for state in TERMINAL} | {"accepted", "sent", "held"})
-FAULTS = ("kill", "freeze", "pause before write", "stop signal")
 EVENTS = tuple(UUID(int=n + 1) for n in range(2))
-WORDS = "safe"
 
 
 @dataclass(slots=True)
@@ -96,10 +94,6 @@ class Worker:
     born: int = 0
 
 
-class Killed(Exception):
-    """The simulated database does not answer any more because nobody is there to ask."""
-
-
 @dataclass(slots=True)
 class Kinds:
     """The pieces of the product and of the simulation that a planted bug replaces."""
@@ -130,7 +124,11 @@ class World:
     gateway = "twilio"
 
     def __init__(
-        self, seed: int, kinds: Kinds | None = None, trace: Callable[[str], None] | None = None, plan: Plan | None = None
+        self,
+        seed: int,
+        kinds: Kinds | None = None,
+        trace: Callable[[str], None] | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self.rng = random.Random(seed)
         self.kinds = kinds or Kinds()
@@ -138,7 +136,7 @@ class World:
         self.plan = plan or Plan.draw(self.rng)
         self.t = 0.0
         self.jump = timedelta(0)
-        self.heap: list[tuple[float, int, Callable[[], None]]] = []
+        self.heap: list[tuple[float, int, Callable[[], object]]] = []
         self.serial = 0
         self.seen: Counter[str] = Counter()
         self.points: Counter[str] = Counter()
@@ -169,7 +167,7 @@ class World:
     def database_now(self) -> datetime:
         return EPOCH + timedelta(seconds=self.t) + self.jump
 
-    def at(self, moment: float, act: Callable[[], None]) -> None:
+    def at(self, moment: float, act: Callable[[], object]) -> None:
         self.serial += 1
         heappush(self.heap, (max(moment, self.t), self.serial, act))
 
@@ -214,11 +212,11 @@ class World:
             event_id: SimpleNamespace(message_class=kind, validity_seconds=plan.validity, is_exercise=False)
             for event_id, kind in zip(EVENTS, plan.classes, strict=True)
         }
-        for event_id in EVENTS:
-            self.store.add_event(event_id, EPOCH + validity)
+        for event in EVENTS:
+            self.store.add_event(event, EPOCH + validity)
         for number in range(1, plan.messages + 1):
             is_reply = plan.has_reply and number == plan.messages
-            event_id = None if is_reply else EVENTS[rng.random() < 0.3]
+            event_id: UUID | None = None if is_reply else EVENTS[rng.random() < 0.3]
             kind = None if event_id is None else self.events[event_id].message_class
             phone = number if rng.random() < 0.8 else 1 + rng.randrange(number)
             taken = {(m.event_id, m.endpoint_index) for m in self.store.messages.values()}
@@ -302,15 +300,15 @@ class World:
             self._tell("database", "commits, but nobody hears of it")
             raise OperationalError("lost", {}, Exception("lost"))
 
-    def pause_before_write(self, worker: Worker) -> float:
-        """How long a process stands still between its lease check and the write: up to what the check leaves over."""
+    def pause_at_write(self, worker: Worker, place: str, longest: float) -> float:
+        """How long a process stands still just before its lease check, or between that and the write."""
         if not self.has_faults or self.rng.random() >= self.plan.share_fault:
             return 0.0
-        self.seen["pause before write"] += 1
-        pause = 14.0 * self.rng.random()
+        self.seen["pause " + place] += 1
+        pause = longest * self.rng.random()
         worker.frozen_until = self.t + pause
         self.fault_until(worker.frozen_until)
-        self._tell(worker.name, f"stands still for {pause:.1f} s between lease check and write")
+        self._tell(worker.name, f"stands still {place} for {pause:.1f} s")
         return pause
 
     def call_back(self, sid: str, attempt_id: UUID | None, status: str, tries: int = 1) -> None:
@@ -320,7 +318,7 @@ class World:
                 self.at(self.t + 5.0, lambda: self.call_back(sid, attempt_id, status, tries - 1))
             return
         offset = self.rng.choice((0.0, 0.0, 0.0, -3600.0, 3600.0))
-        self.seen["callback"] += 1
+        self.seen["callbacks"] += 1
         self.seen["web_clock_wrong"] += bool(offset)
         at = self.database_now() + timedelta(seconds=offset)
         self.store.store_receipt(receipt(self, sid, attempt_id, status, at))
@@ -475,7 +473,7 @@ class World:
         moments = []
         for m in self.store.messages.values():
             if m.state == "queued":
-                country = self.store.country_pauses.get((m.gateway, m.country))
+                country = self.store.country_pauses.get((m.gateway, m.country or ""))
                 moment = max(m.not_before, paused, country.paused_until if country else EPOCH)
                 moments.append(min(moment, m.expires_at + timedelta(seconds=1)))
             elif m.state == "unknown":
@@ -513,21 +511,21 @@ class World:
 
     def _unexplained(self) -> list[str]:
         """Rows that are not settled and have no reason to wait."""
-        return [f"{m.id}:{m.state}" for m in self.store.messages.values() if m.state not in SETTLED and not self._why(m)]
+        return [
+            f"{m.id}:{m.state}" for m in self.store.messages.values() if m.state not in SETTLED and not self._why(m)
+        ]
 
     def _why(self, m: Message) -> str | None:
         """Why a row may wait."""
         now = self.database_now()
         kind = self.events[m.event_id].message_class if m.event_id is not None else None
         if m.state == "unknown":
-            if self.plan.list_mode in ("none", "never"):
-                return "no list"
-            is_patient = kind is MessageClass.NORMAL
-            return "may still arrive" if is_patient else "looked at again" if m.not_before > now else None
+            is_patient = kind is MessageClass.NORMAL or self.plan.list_mode in ("none", "never")
+            return "may still arrive" if is_patient and m.not_before > now - timedelta(seconds=30) else None
         sender = self.store.senders.get(self.gateway)
         if m.state == "queued" and sender and sender.paused_until and sender.paused_until > now - timedelta(seconds=5):
             return "sender paused"
-        country = self.store.country_pauses.get((m.gateway, m.country))
+        country = self.store.country_pauses.get((m.gateway, m.country or ""))
         if m.state == "queued" and country and country.paused_until > now - timedelta(seconds=5):
             return "country paused"
         if m.state in ("claimed", "sending") and m.possible_duplicate:
