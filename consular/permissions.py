@@ -6,8 +6,9 @@ Roles are job titles, not ranks; nobody has everything:
 - author: reads; opens crises; writes, submits, withdraws and cancels alerts; stops a running send; answers requests.
 - approver: what an author may, and returns, rejects or approves alerts; closes crises. That nobody approves what they
   wrote or last edited is decided per alert (domain.alerts.next_state, and a CHECK in the database), not here.
-- administrator: officers' accounts and their sessions, and the state of the service, nothing else. Whoever can make
-  accounts must not also release alerts, and has no need to read citizens' records.
+- administrator: officers' accounts and their sessions, the state of the service, what gateways can do and what proves
+  their paths, nothing else. Whoever can make accounts must not also release alerts, and has no need to read citizens'
+  records or how many there are where: readiness is for readers, test texts and gateways are for operators.
 
 Stopping a send needs one person only, because a wrong text must be stopped within seconds.
 An endpoint without a row is refused while running and fails the build (tests/architecture/test_permissions.py).
@@ -82,6 +83,15 @@ ACCESS: dict[str, Access] = {
     "officer.operations": OPERATORS,
     "officer.operations_fragment": OPERATORS,
     "officer.runbook": OPERATORS,
+    # gateways and what proves their paths, without anything about people
+    "officer.canaries": OPERATORS,
+    "officer.send_canaries": OPERATORS,
+    "officer.gateways": OPERATORS,
+    "officer.add_gateway_row": ADMINISTRATORS,
+    "officer.edit_gateway_row": ADMINISTRATORS,
+    "officer.remove_gateway_row": ADMINISTRATORS,
+    # how many people could be reached where
+    "officer.readiness": READERS,
     # the board, people and requests
     "officer.board": READERS,
     "officer.board_fragment": READERS,

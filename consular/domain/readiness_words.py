@@ -105,5 +105,7 @@ def _unproven(phones: Phones, name: Name, now: datetime, max_age: timedelta) -> 
         "Send a test text now and answer it on the handset; look at the handset if nothing comes."
         if way.has_handset
         else f"Have a handset of the mission with one of the {numbers} put into CANARY_PHONES."
+        if phones.country
+        else "Only a real text can prove it."
     )
     return Gap(phones.people, f"Texts to {numbers} leave by {way.gateway}, {last}", act)

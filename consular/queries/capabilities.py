@@ -50,6 +50,11 @@ def for_country(session: AnySession, country: str) -> dict[str, GatewayCapabilit
     return {row.gateway: row for row in sorted(rows, key=lambda row: row.country != EVERYWHERE)}
 
 
+def find(session: AnySession, gateway: str, country: str) -> GatewayCapability | None:
+    """One row as it is now, if it is there."""
+    return session.get(GatewayCapability, (gateway, country), populate_existing=True)
+
+
 def save(
     session: AnySession,
     gateway: str,

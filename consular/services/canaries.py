@@ -183,7 +183,7 @@ def country_of(phone: str) -> str:
 def result_words(one: Seen) -> str:
     """A result in short words: delivered, answered; failed: 21408."""
     words = one.result.value.replace("_", " ")
-    return f"{words}: {one.failure.replace('_', ' ')}" if one.failure else words
+    return f"{words}: {one.failure}" if one.failure else words
 
 
 def _missing(plan: Plan, made: set[tuple[str, bytes]]) -> list[tuple[str, str]]:
@@ -245,7 +245,7 @@ def _seen(row: Row[Any]) -> Seen:
         country=row.country,
         phone=f"…{phone[-3:]}",
         result=result,
-        failure=(row.error_code or row.failure_reason) if is_failed else None,
+        failure=(row.error_code or (row.failure_reason or "").replace("_", " ") or None) if is_failed else None,
         at=row.created_at,
         accepted_at=row.accepted_at,
         delivered_at=row.delivered_at,

@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from consular.domain.cap import AlertStatus
 from consular.domain.delivery import MessageState
+from consular.domain.readiness import Proof
 from consular.extensions import db
 from consular.services import canaries, operations, proofs
 from consular.services.operations import Installation
-from consular.domain.readiness import Proof
 from tests.factories import alert_everybody, phone, rows
 from tests.fakes import FakeGateway, refused
 from tests.services.canary_world import LIBYAN, NOW, ONE, handed_over, hear, later, report, send_all
