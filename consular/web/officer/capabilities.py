@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import abort, current_app, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,6 +17,7 @@ from consular.errors import ConflictError
 from consular.extensions import db
 from consular.locales import country_names
 from consular.queries import capabilities as queries
+from consular.queries.capabilities import CapabilityRow
 from consular.queries.officers import names as names_of
 from consular.schemas.capability import SATELLITE, CapabilitySchema
 from consular.schemas.refusals import first_messages
@@ -24,9 +25,6 @@ from consular.services import capabilities
 from consular.services.proofs import all_proofs
 from consular.web.officer import blueprint
 from consular.web.officer.readiness import country as country_name
-
-if TYPE_CHECKING:
-    from consular.models.capabilities import GatewayCapability
 
 SENDERS = (
     ("number", "A number", "people see a telephone number and can write back, if the gateway takes replies there"),
@@ -114,7 +112,7 @@ def remove_gateway_row(gateway: str, country: str) -> ResponseReturnValue:
     return redirect(url_for("officer.gateways"), 303)
 
 
-def _save(row: GatewayCapability | None) -> ResponseReturnValue:
+def _save(row: CapabilityRow | None) -> ResponseReturnValue:
     posted = request.form.to_dict()
     if row is not None:
         posted |= {"gateway": row.gateway, "country": row.country}
@@ -129,7 +127,7 @@ def _save(row: GatewayCapability | None) -> ResponseReturnValue:
     return redirect(url_for("officer.gateways", country=form.country), 303)
 
 
-def _conflict(row: GatewayCapability | None, posted: dict[str, Any], message: str) -> str:
+def _conflict(row: CapabilityRow | None, posted: dict[str, Any], message: str) -> str:
     """Somebody was faster: their row is shown, so that nothing of it is overwritten unseen."""
     if row is None:
         return _form(MultiDict(posted), {"country": message}, None)
@@ -137,7 +135,7 @@ def _conflict(row: GatewayCapability | None, posted: dict[str, Any], message: st
     return _form(_values(now), {"": message}, now)
 
 
-def _form(values: MultiDict[str, str], errors: dict[str, str], row: GatewayCapability | None) -> str:
+def _form(values: MultiDict[str, str], errors: dict[str, str], row: CapabilityRow | None) -> str:
     return render_template(
         "officer/gateway_form.html",
         values=values,
@@ -151,7 +149,7 @@ def _form(values: MultiDict[str, str], errors: dict[str, str], row: GatewayCapab
     )
 
 
-def _values(row: GatewayCapability) -> MultiDict[str, str]:
+def _values(row: CapabilityRow) -> MultiDict[str, str]:
     as_of: date = row.as_of
     return MultiDict(
         {
@@ -172,13 +170,13 @@ def _values(row: GatewayCapability) -> MultiDict[str, str]:
     )
 
 
-def _takes_replies(row: GatewayCapability) -> bool:
+def _takes_replies(row: CapabilityRow) -> bool:
     """Whether people can reply to the sender that is configured: nobody can to a name."""
     gateway = current_app.config["CONSULAR"].gateways.get(row.gateway)
     return row.capability.sent_from(gateway.sender if gateway is not None else "").is_two_way
 
 
-def _row(gateway: str, country: str) -> GatewayCapability:
+def _row(gateway: str, country: str) -> CapabilityRow:
     return queries.find(db.session, gateway, country) or abort(404)
 
 
