@@ -74,6 +74,13 @@ _ALL = (
         "Look whether a worker of this gateway runs, and send with `consular drain` if none can be started.",
     ),
     Alarm(
+        "smpp_not_bound",
+        "There is no connection to the operator's SMSC",
+        30,
+        "s",
+        "Look whether worker-smpp runs and why the operator does not let it in; texts wait here and at the operator.",
+    ),
+    Alarm(
         "account_refused",
         "The gateway refuses our account",
         0,

@@ -14,6 +14,7 @@ from consular.domain.delivery import Reach
 from consular.domain.triage import Assessment, Outcome, Stated, StatementSource
 from consular.extensions import cipher, db
 from consular.models.statuses import Bucket
+from consular.queries.heard_words import heard_words
 
 _PERSON = text("""
 select p.id, p.name_sealed, p.home_country, p.language, r.people_count, r.created_at as registered_at,
@@ -40,7 +41,7 @@ where c.person_id = :person_id order by c.channel desc, c.created_at desc
 
 _EVENTS = text("""
 select e.id, e.said_at, e.number, e.source, e.stated, e.assessed, e.count, e.note_sealed, e.text_key, e.inbound_id,
-       o.full_name as officer, i.body_sealed, i.kind as read_as
+       o.full_name as officer, i.body_sealed, i.missing_parts, i.kind as read_as
 from status_events e
 left join officers o on o.id = e.officer_id
 left join inbound_messages i on i.id = e.inbound_id
@@ -66,7 +67,7 @@ where m.id = any(:message_ids) order by r.received_at
 """)
 
 _REQUESTS = text("""
-select q.id, q.kind, q.opened_at, q.closed_at, q.outcome, q.note_sealed, q.inbound_id, i.body_sealed,
+select q.id, q.kind, q.opened_at, q.closed_at, q.outcome, q.note_sealed, q.inbound_id, i.body_sealed, i.missing_parts,
        o.full_name as officer,
        exists (select from status_events e where e.person_id = :person_id and e.text_key = q.source_key) as is_told
 from assistance_requests q
@@ -207,9 +208,7 @@ def _said(keys: dict[str, UUID], closed: set[datetime | None]) -> Iterator[Momen
         if source is StatementSource.CLOSING and row.said_at in closed:
             continue
         own = source in (StatementSource.SMS, StatementSource.LINK)
-        words = (
-            cipher.open(row.body_sealed, "inbound_messages.body", row.inbound_id) if own and row.body_sealed else None
-        )
+        words = heard_words(row) if own and row.body_sealed else None
         note = cipher.open(row.note_sealed, "status_events.note", row.id) if row.note_sealed else None
         if source is StatementSource.LINK:
             words, note = note, None
@@ -260,7 +259,7 @@ def _asked(rows: Sequence[Row[Any]]) -> Iterator[Moment]:
     for row in rows:
         words = None
         if row.body_sealed and not row.is_told:
-            words = cipher.open(row.body_sealed, "inbound_messages.body", row.inbound_id)
+            words = heard_words(row)
         number = row.id.hex[:6].upper()
         kind = row.kind.replace("_", " ")
         yield Moment(row.opened_at, "request", f"Request {number} opened: {kind}", words, request_id=row.id)

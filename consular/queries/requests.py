@@ -16,6 +16,7 @@ from consular.extensions import cipher, db
 from consular.models.assistance import AssistanceRequest, RequestKind
 from consular.models.statuses import StatusEvent
 from consular.queries.counters import AnySession
+from consular.queries.heard_words import heard_words
 from consular.queries.statuses import Key
 
 __all__ = [
@@ -51,7 +52,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 _OPEN = """
 select q.id, q.source_key, q.kind, q.opened_at, q.closed_at, q.outcome, q.note_sealed, q.crisis_id, q.person_id,
-       q.inbound_id, i.body_sealed, i.kind as read_as, i.people_matched,
+       q.inbound_id, i.body_sealed, i.missing_parts, i.kind as read_as, i.people_matched,
        e.id as event_id, e.note_sealed as link_note_sealed, p.language, r.people_count as heads,
        coalesce(s.place_name, s.country) as place, t.full_name as closed_by_name,
        h.officer_id as holder_id, ho.full_name as holder, h.at as held_since
@@ -296,7 +297,7 @@ def _queue_row(row: Row[Any]) -> QueueRow:
 
 def _words(row: Row[Any]) -> str | None:
     if row.body_sealed:
-        return cipher.open(row.body_sealed, "inbound_messages.body", row.inbound_id)
+        return heard_words(row)
     if row.link_note_sealed:
         return cipher.open(row.link_note_sealed, "status_events.note", row.event_id)
     return None

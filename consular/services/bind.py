@@ -14,7 +14,7 @@ from consular.clock import utc_now
 from consular.domain.ports import SmsGateway
 from consular.queries import binds
 from consular.services import delivery, sweeping
-from consular.services.bind_lock import BindLock, Hold
+from consular.services.bind_lock import Hold
 from consular.services.delivery import Pace
 from consular.services.texts import TextBook
 from consular.services.transactions import unit_of_work
@@ -41,18 +41,27 @@ class BoundGateway(SmsGateway, Protocol):
     def trouble(self) -> str: ...
 
 
+class Lock(Protocol):
+    """What says which process may have the bind; see services.bind_lock."""
+
+    def look(self) -> Hold: ...
+
+    def release(self) -> None: ...
+
+
 class Bind:
     """The bind of this process, if it may have one. round() does a little of everything that is due."""
 
     def __init__(
         self,
-        lock: BindLock,
+        lock: Lock,
         open_gateway: Callable[[], BoundGateway],
         book: TextBook,
         pace: Pace,
         worker: str,
         wait: Callable[[float], object],
         should_stop: Callable[[], bool],
+        away_seconds: float = AWAY_SECONDS,
     ) -> None:
         self._lock = lock
         self._open = open_gateway
@@ -61,6 +70,7 @@ class Bind:
         self._worker = worker
         self._wait = wait
         self._should_stop = should_stop
+        self._away_seconds = away_seconds
         self._gateway: BoundGateway | None = None
         self._hold: Hold | None = None
         self._look_at = 0.0
@@ -110,7 +120,7 @@ class Bind:
         if self._hold is Hold.AWAY:
             self._look_at = now + POLL_SECONDS
             self._away_since = self._away_since if before is Hold.AWAY else now
-            if now - self._away_since > AWAY_SECONDS:
+            if now - self._away_since > self._away_seconds:
                 self._let_go()
         elif self._hold is Hold.TAKEN:
             self._look_at = now + STANDBY_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from consular.domain.alarms import Raised, Reading, evaluate
+from consular.domain.gateways import SMPP
 from consular.queries import operations
 from consular.queueing import QUEUES
 from consular.services.canaries import Plan
@@ -31,6 +33,7 @@ _ALWAYS_STAFFED = ("inbound", "receipts", "social")
 _LEASE_GRACE = timedelta(seconds=15)
 _LATELY = timedelta(hours=1)
 _FORGOTTEN_AFTER = timedelta(seconds=60)
+_BIND_GRACE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,26 @@ class Waiting:
     since: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BindSeen:
+    """A gateway that is one lasting connection. since: when the present one began; seen_at: when it last stood, None if
+    it never did; failure: why it does not stand now."""
+
+    since: datetime | None = None
+    seen_at: datetime | None = None
+    failure: str | None = None
+
+    def stands(self, now: datetime) -> bool:
+        """Whether the connection stands, as far as its process told."""
+        return self.failure is None and self.seen_at is not None and now - self.seen_at < _BIND_GRACE
+
+
 @dataclass(slots=True)
 class Line:
     """One gateway. due_since: of the oldest text that may leave now. free_at: end of the time that was handed out last,
     in the past when nobody sends. stalled: texts whose lease is over. gap_filled: texts that webhooks missed, of them
     gaps_lately in the last hour. list_read_at: when its list of inbound texts was read; list_failure: why not since.
+    bind: of a gateway that is one.
     """
 
     gateway: str
@@ -81,6 +99,7 @@ class Line:
     list_read_at: datetime | None = None
     list_failing_since: datetime | None = None
     list_failure: str | None = None
+    bind: BindSeen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +202,9 @@ def _lines(installation: Installation, beats: Beats, now: datetime) -> Sequence[
             lines[name].paused_until, lines[name].pause_reason = sender.paused_until, sender.pause_reason
     _add_open(lines, now)
     _add_gaps(lines, beats, now)
+    if SMPP in installation.gateways:
+        row = beats.get(SMPP)
+        lines[SMPP].bind = BindSeen(row.ran_at, row.done_at, row.failure) if row is not None else BindSeen()
     return list(lines.values())
 
 
@@ -252,6 +274,9 @@ def _line(line: Line, now: datetime) -> Iterator[Reading]:
     yield _age("fate_unknown", line.unknown.since, now, name)
     yield Reading("texts_gap_filled", line.gaps_lately.number, line.gaps_lately.since, name)
     yield _age("gaps_not_read", line.list_failing_since, now, name)
+    if line.bind is not None:
+        seen_at = line.bind.seen_at
+        yield _age("smpp_not_bound", seen_at, now, name) if seen_at else Reading("smpp_not_bound", math.inf, None, name)
 
 
 def _age(alarm: str, since: datetime | None, now: datetime, subject: str = "") -> Reading:

@@ -29,6 +29,7 @@ _HELP = {
     "texts_oldest_seconds": "Unix time when the oldest of them came.",
     "texts_gap_filled": "Texts found in the gateway's list that no webhook brought.",
     "list_read_seconds": "Unix time when the gateway's list of texts from people was last read.",
+    "smpp_bound": "1 while the connection to the operator's SMSC stands.",
     "receipts_waiting": "Receipts that are not applied yet.",
     "receipts_oldest_seconds": "Unix time when the oldest of them came.",
 }
@@ -97,6 +98,8 @@ def _line(line: Line, now: datetime) -> Iterator[Sample]:
     yield "messages_stalled", labels, line.stalled.number
     yield "texts_gap_filled", labels, line.gap_filled
     yield from _moment("list_read_seconds", line.list_read_at, labels)
+    if line.bind is not None:
+        yield "smpp_bound", labels, line.bind.stands(now)
     seconds = max(0.0, (line.paused_until - now).total_seconds()) if line.paused_until else 0.0
     yield "sender_paused", labels | {"reason": line.pause_reason or ""}, seconds
 
