@@ -15,6 +15,7 @@ from consular.domain.routing import EVERYWHERE
 from consular.models.capabilities import GatewayCapability
 
 AnySession = Session | scoped_session[Any]
+CapabilityRow = GatewayCapability
 
 FACTS = (
     "is_usable",
