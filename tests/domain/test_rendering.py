@@ -12,10 +12,12 @@ from consular.domain.rendering import (
     LONGEST_OFFICER_TEXT,
     TextProblem,
     acknowledgement,
+    addresses_in,
     clean_text,
     render_sms,
     text_problems,
 )
+from consular.domain.routing import EVERY_WAY, Way
 from consular.domain.segmentation import GSM_7, UCS_2, segment
 from consular.locales import LANGUAGES
 
@@ -25,9 +27,15 @@ KINDS = ("SAFE", "NEEDS_HELP", "NOT_THERE", "UNCLEAR", "OPT_OUT", "OPT_IN", "WRO
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200)
 
 
-def sms(body, *, language="en", is_exercise=False, link=LINK, asks_for_reply=True):
+def sms(body, *, language="en", is_exercise=False, link=LINK, asks_for_reply=True, way=EVERY_WAY):
     return render_sms(
-        body, language=language, is_exercise=is_exercise, link=link, reference=REFERENCE, asks_for_reply=asks_for_reply
+        body,
+        language=language,
+        is_exercise=is_exercise,
+        link=link,
+        reference=REFERENCE,
+        asks_for_reply=asks_for_reply,
+        way=way,
     )
 
 
@@ -51,6 +59,20 @@ class TestRenderSms:
 
     def test_without_link_and_reply_only_text_and_reference(self):
         assert sms("Stay in.", link=None, asks_for_reply=False) == "Stay in.\nRef K7Q2XM"
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("asks_for_reply", [True, False])
+    @pytest.mark.parametrize("takes_replies", [True, False])
+    @pytest.mark.parametrize("carries_links", [True, False])
+    def test_nobody_is_asked_for_what_the_way_does_not_carry(
+        self, language, asks_for_reply, takes_replies, carries_links
+    ):
+        text = sms("x", language=language, asks_for_reply=asks_for_reply, way=Way(takes_replies, carries_links))
+        assert (wordings.ANSWERS[language] in text) == (asks_for_reply and takes_replies)
+        assert (LINK in text) == carries_links
+        is_link_alone = carries_links and not (asks_for_reply and takes_replies)
+        assert (wordings.LINK_ALONE[language].partition("{")[0] in text) == is_link_alone
+        assert text.endswith(f"Ref {REFERENCE}")
 
     @pytest.mark.parametrize(
         ("language", "word"), [("en", "EXERCISE"), ("fr", "EXERCICE"), ("ar", "تمرين"), ("hi", "अभ्यास")]
@@ -205,3 +227,18 @@ class TestAcknowledgement:
 @pytest.mark.parametrize("name", ["EXERCISE", "ANSWERS", "OR_LINK", "LINK_ALONE"])
 def test_the_frame_is_complete(name):
     assert set(getattr(wordings, name)) == set(LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Stay inside. Call +218 21 123 4567.", []),
+        ("Read https://embassy.example/exit now", ["https://embassy.example/exit"]),
+        ("See www.embassy.example", ["www.embassy.example"]),
+        ("embassy.example/exit", ["embassy.example/exit"]),
+        ("Leave at 6.30/7.30, 24/7", []),
+        ("اقرأ https://embassy.example", ["https://embassy.example"]),
+    ],
+)
+def test_what_a_network_would_take_for_an_address(text, found):
+    assert addresses_in(text) == found
