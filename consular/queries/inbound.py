@@ -164,7 +164,8 @@ def opt_in(session: AnySession, gateway: str, starts: Mapping[bytes, datetime]) 
 
 
 def freeze_phones(session: AnySession, gateway: str, wrong: Mapping[bytes, datetime]) -> None:
-    """These phones belong to somebody else now: nothing more is sent there until an officer has looked.
+    """These phones belong to somebody else since then: nothing more is sent there until an officer has looked. Any
+    order of calls gives the same.
 
     What a practice gateway plays says nothing of real phones.
     """
@@ -175,7 +176,9 @@ def freeze_phones(session: AnySession, gateway: str, wrong: Mapping[bytes, datet
         """
         update contact_points c set unusable_since = mine.at, unusable_reason = 'wrong_person'
         from (select c.id, asked.at from contact_points c join asked using (value_index)
-              where c.channel = 'sms' and c.unusable_since is null order by c.id for update of c) mine
+              where c.channel = 'sms' and (c.unusable_since is null
+                  or c.unusable_reason = 'wrong_person' and c.unusable_since > asked.at)
+              order by c.id for update of c) mine
         where c.id = mine.id
         """,
         wrong,

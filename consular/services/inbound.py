@@ -119,6 +119,7 @@ def _work(session: inbound.AnySession, rows: Sequence[Row[Any]], read: Reader) -
     for text in texts:
         reading = _as_far_as_it_came(text, read(text.body, text.language, text.crisis_country))
         text.kind, text.count = reading.kind, reading.count
+    _set_strangers_apart(texts)
     _act_on_phones(session, texts)
     receipts = [receipt for text in texts if (receipt := text.receipt()) is not None]
     inbound.acknowledge(session, receipts, MOST_RECEIPTS_AN_HOUR)
@@ -193,20 +194,36 @@ def _was_theirs(person: Row[Any], text: HeardText) -> bool:
     return person.unusable_since is None or text.row.received_at < person.unusable_since
 
 
+def _set_strangers_apart(texts: Sequence[HeardText]) -> None:
+    """What comes from a phone after "wrong person" is a stranger's, also when both texts are read at the same time."""
+    real = [text for text in texts if text.row.gateway != EXERCISE]
+    changed_hands: dict[bytes, datetime] = {}
+    for text in real:
+        if text.kind is ReplyKind.WRONG_PERSON:
+            for index in text.indexes:
+                changed_hands[index] = min(changed_hands.get(index, text.row.received_at), text.row.received_at)
+    for text in real:
+        since = min((changed_hands[index] for index in text.indexes if index in changed_hands), default=None)
+        tells_it = text.kind is ReplyKind.WRONG_PERSON and text.row.received_at == since
+        if since is not None and text.row.received_at >= since and not tells_it:
+            text.people, text.questions = [], {}
+
+
 def _act_on_phones(session: inbound.AnySession, texts: Sequence[HeardText]) -> None:
-    for kind, act in _PHONE_ACTS.items():
+    for kind, (act, which) in _PHONE_ACTS.items():
         moments: dict[str, dict[bytes, datetime]] = {}
         for text in texts:
             if text.kind is kind:
                 at_gateway = moments.setdefault(text.row.gateway, {})
                 for index in (bytes(text.row.sender_index), *text.indexes):
-                    at_gateway[index] = max(at_gateway.get(index, text.row.received_at), text.row.received_at)
+                    at_gateway[index] = which(at_gateway.get(index, text.row.received_at), text.row.received_at)
         for gateway, phones in sorted(moments.items()):
             act(session, gateway, phones)
 
 
 _PHONE_ACTS = {
-    ReplyKind.OPT_OUT: inbound.opt_out,
-    ReplyKind.OPT_IN: inbound.opt_in,
-    ReplyKind.WRONG_PERSON: inbound.freeze_phones,
+    ReplyKind.OPT_OUT: (inbound.opt_out, max),
+    ReplyKind.OPT_IN: (inbound.opt_in, max),
+    ReplyKind.WRONG_PERSON: (inbound.freeze_phones, min),
 }
+"""What follows for a phone, and which of several such texts counts."""

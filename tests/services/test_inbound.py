@@ -278,6 +278,21 @@ def test_a_wrong_person_freezes_the_phone_and_tells_an_officer(session):
     assert requests(session) == ["needs_help", "wrong_person"]
 
 
+def test_a_strangers_safe_is_nobodys_also_when_it_is_read_together_with_wrong_number(session):
+    alert_everybody(session, [phone(1), phone(2)], status=AlertStatus.ACTUAL)
+    for minutes, words in ((1, "1"), (3, "wrong number"), (2, "wrong number"), (4, "1")):
+        hear(words, minutes=minutes, gateway="twilio")
+    hear("3", minutes=4, sender=phone(2), gateway="twilio")
+    work()
+    assert sorted(stated(session), key=str) == [("NOT_THERE", None), ("SAFE", None)]
+    said = rows(
+        session, "select received_at, people_matched from inbound_messages order by received_at, people_matched"
+    )
+    assert [row.people_matched for row in said] == [1, 1, 0, 0, 1]
+    frozen = rows(session, "select unusable_since from contact_points where unusable_since is not null")
+    assert [row.unusable_since for row in frozen] == [said[1].received_at]
+
+
 def test_a_stop_said_to_one_real_gateway_counts_at_all_of_them_until_start_is_said_to_any(session):
     make_people(session, [phone(1)])
     crisis = make_crisis(session, AlertStatus.ACTUAL)
