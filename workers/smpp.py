@@ -13,7 +13,7 @@ from consular.domain.gateways import SMPP
 from consular.extensions import db
 from consular.logs import configure_logs
 from consular.services.arrivals import Arrivals
-from consular.services.bind import Bind
+from consular.services.bind import Bind, Means
 from consular.services.bind_lock import BindLock
 from workers import runtime
 
@@ -36,15 +36,9 @@ def main() -> int:
 
 def _own() -> None:
     arrivals = Arrivals(SMPP)
-    bind = Bind(
-        BindLock(db.engine.url),
-        lambda: runtime.adapters().open_smpp(arrivals.store),
-        runtime.book(),
-        runtime.pace(SMPP),
-        runtime.WORKER_NAME,
-        runtime.stopping.wait,
-        runtime.stopping.is_set,
-    )
+    stopping = runtime.stopping
+    means = Means(runtime.book(), runtime.pace(SMPP), runtime.WORKER_NAME, stopping.wait, stopping.is_set)
+    bind = Bind(BindLock(db.engine.url), lambda: runtime.adapters().open_smpp(arrivals.store), means)
     try:
         while not runtime.stopping.is_set():
             try:

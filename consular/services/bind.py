@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -49,27 +50,26 @@ class Lock(Protocol):
     def release(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a process works with. worker: its name on claimed rows. wait(seconds): ends early when it shall stop."""
+
+    book: TextBook
+    pace: Pace
+    worker: str
+    wait: Callable[[float], object]
+    should_stop: Callable[[], bool]
+
+
 class Bind:
     """The bind of this process, if it may have one. round() does a little of everything that is due."""
 
     def __init__(
-        self,
-        lock: Lock,
-        open_gateway: Callable[[], BoundGateway],
-        book: TextBook,
-        pace: Pace,
-        worker: str,
-        wait: Callable[[float], object],
-        should_stop: Callable[[], bool],
-        away_seconds: float = AWAY_SECONDS,
+        self, lock: Lock, open_gateway: Callable[[], BoundGateway], means: Means, away_seconds: float = AWAY_SECONDS
     ) -> None:
         self._lock = lock
         self._open = open_gateway
-        self._book = book
-        self._pace = pace
-        self._worker = worker
-        self._wait = wait
-        self._should_stop = should_stop
+        self._means = means
         self._away_seconds = away_seconds
         self._gateway: BoundGateway | None = None
         self._hold: Hold | None = None
@@ -94,7 +94,7 @@ class Bind:
         if self._hold is Hold.MINE and self._gateway is None:
             self._gateway = self._open()
         if self._hold is Hold.TAKEN or self._gateway is None:
-            self._wait(STANDBY_SECONDS)
+            self._means.wait(STANDBY_SECONDS)
             return 0
         done = 0
         if self._hold is Hold.MINE:
@@ -136,20 +136,23 @@ class Bind:
     def _work(self, gateway: BoundGateway) -> int:
         self._tell(gateway)
         done = 0
-        if gateway.is_bound and not self._should_stop():
+        if gateway.is_bound and not self._means.should_stop():
             with unit_of_work() as session:
                 is_waiting = binds.is_waiting(session, gateway.name)
             if is_waiting:
-                done = delivery.drain(
-                    gateway, self._book, self._pace, self._worker, DRAIN_SECONDS, lambda: self._must_pause(gateway)
-                )
+                done = self._drain(gateway)
         if time.monotonic() >= self._reconcile_at:
             self._reconcile_at = time.monotonic() + RECONCILE_SECONDS
-            sweeping.reconcile(gateway, self._book, POLL_SECONDS)
+            sweeping.reconcile(gateway, self._means.book, POLL_SECONDS)
         return done
 
-    def _must_pause(self, gateway: BoundGateway) -> bool:
-        return self._should_stop() or not gateway.is_bound
+    def _drain(self, gateway: BoundGateway) -> int:
+        means = self._means
+
+        def must_pause() -> bool:
+            return means.should_stop() or not gateway.is_bound
+
+        return delivery.drain(gateway, means.book, means.pace, means.worker, DRAIN_SECONDS, must_pause)
 
     def _tell(self, gateway: BoundGateway) -> None:
         """Keep the row by which officers and the alarm see whether the bind stands."""

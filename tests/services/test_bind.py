@@ -11,13 +11,14 @@ from sqlalchemy import text as sql
 from consular.clock import utc_now
 from consular.extensions import db
 from consular.services import operations
-from consular.services.bind import Bind
+from consular.services.bind import Bind, Means
 from consular.services.bind_lock import BindLock, Hold
 from consular.services.delivery import Pace
 from consular.services.operations import Installation
 from consular.services.texts import TextBook
 from tests.factories import alert_everybody, rows, states
 from tests.fakes import FakeGateway
+from tests.waiting import eventually
 
 PACE = Pace(rate=100_000, lease_seconds=60)
 
@@ -60,7 +61,7 @@ class Process:
         self.opened: list[Connection] = []
         self.stopping = False
         book = TextBook("https://consular.test")
-        self.bind = Bind(lock, self._open, book, PACE, "p", lambda _: None, lambda: self.stopping, **more)
+        self.bind = Bind(lock, self._open, Means(book, PACE, "p", lambda _: None, lambda: self.stopping), **more)
 
     def _open(self) -> Connection:
         self.opened.append(Connection())
@@ -70,14 +71,12 @@ class Process:
     def gateway(self) -> Connection:
         return self.opened[-1]
 
-    def rounds_until(self, condition: Any, most: int = 60) -> None:
-        from tests.waiting import eventually
-
+    def rounds_until(self, condition: Any) -> None:
         def go() -> bool:
             self.bind.round()
             return bool(condition())
 
-        assert eventually(go, 10), f"not in {most} rounds"
+        assert eventually(go, 10)
 
 
 @pytest.fixture
@@ -124,7 +123,7 @@ HOLDERS = "select pid from pg_locks where locktype = 'advisory' and objid = 7206
 
 
 def end_lock() -> None:
-    db.session.execute(sql(f"select pg_terminate_backend(pid) from ({HOLDERS}) holders"))  # noqa: S608 - constant
+    db.session.execute(sql(f"select pg_terminate_backend(pid) from ({HOLDERS}) holders"))
     db.session.remove()
 
 
@@ -164,7 +163,7 @@ def test_while_the_database_is_away_the_bind_is_kept_and_heard_but_not_for_ever(
     assert len(process.opened) == 1
 
 
-def test_officers_see_since_when_the_bind_stands_and_why_it_does_not(session, monkeypatch):
+def test_officers_see_since_when_the_bind_stands_and_why_it_does_not(session):
     here = Installation(frozenset({"smpp"}), None)
 
     def alarms() -> list[tuple[str, str]]:
