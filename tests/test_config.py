@@ -45,3 +45,27 @@ def test_an_exercise_never_shares_the_account_of_the_real_gateway() -> None:
         Config.from_env(BASE | gateway("TWILIO", ONE) | gateway("EXERCISE_GATEWAY", ONE))
     both = Config.from_env(BASE | gateway("TWILIO", ONE) | gateway("EXERCISE_GATEWAY", OTHER))
     assert (both.twilio_gateway, both.exercise_gateway) != (None, None)
+
+
+def test_handsets_are_read_with_spaces_and_each_once() -> None:
+    config = Config.from_env(BASE | {"CANARY_PHONES": "+218 91 123 4567, +393331234567,,+218911234567"})
+    assert config.canary_phones == ("+218911234567", "+393331234567")
+    assert config.canary_hour == 6
+    assert "911234567" not in repr(config)
+
+
+@pytest.mark.parametrize("phones", ["0911234567", "+0911234567", "+39333", "+218911234567;+393331234567", "embassy"])
+def test_handsets_that_are_no_numbers_are_named_without_saying_them(phones: str) -> None:
+    with pytest.raises(ConfigError, match="CANARY_PHONES holds 1 that is no phone number") as caught:
+        Config.from_env(BASE | {"CANARY_PHONES": phones})
+    assert phones not in str(caught.value)
+
+
+@pytest.mark.parametrize("hour", ["24", "-1", "six"])
+def test_the_hour_of_the_test_is_one_of_the_day(hour: str) -> None:
+    with pytest.raises(ConfigError, match="CANARY_HOUR must be"):
+        Config.from_env(BASE | {"CANARY_HOUR": hour})
+
+
+def test_midnight_is_an_hour() -> None:
+    assert Config.from_env(BASE | {"CANARY_HOUR": "0"}).canary_hour == 0

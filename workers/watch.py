@@ -27,7 +27,7 @@ def start() -> threading.Thread:
 
 
 def look() -> None:
-    """One round: what proves our paths, daily test texts, alarms; then what may take seconds: counts, gateways' lists."""
+    """One round: what proves our paths, daily test texts, alarms; then what may take seconds: counts, lists."""
     config = runtime.adapters().config
     if proofs.update(utc_now()):
         canaries.note_results()

@@ -32,8 +32,9 @@ class Gap:
 
 def gaps(one: CountryReadiness, name: Name, now: datetime, max_age: timedelta = UNPROVEN_AFTER) -> list[Gap]:
     """Everything that is missing in a country: whom nothing reaches first, then what is not proven."""
-    lost = [gap for phones in one.phones if (gap := _unreached(phones, name)) is not None]
-    doubtful = [gap for phones in one.phones if (gap := _unproven(phones, name, now, max_age)) is not None]
+    asked = [phones for phones in one.phones if phones.people]
+    lost = [gap for phones in asked if (gap := _unreached(phones, name)) is not None]
+    doubtful = [gap for phones in asked if (gap := _unproven(phones, name, now, max_age)) is not None]
     return [*lost, *_by_record(one), *doubtful]
 
 

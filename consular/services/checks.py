@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from consular.domain.gateways import EXERCISE
 from consular.queueing import connect
 from consular.security.fields import FieldCipher, KeyUnavailableError
+from consular.services.canaries import country_of
 from consular.services.keys import keys_problem
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def check(config: Config) -> list[Finding]:
         *_redis(config),
         *_addresses(config),
         *_gateways(config),
+        *_handsets(config),
         *_social(config),
     ]
 
@@ -132,6 +134,20 @@ def _gateways(config: Config) -> Iterator[Finding]:
         yield Finding(False, False, "No practice gateway: exercises cannot be sent. Set EXERCISE_GATEWAY_*.")
     else:
         yield Finding(True, False, "The practice gateway is set.")
+
+
+def _handsets(config: Config) -> Iterator[Finding]:
+    if not config.canary_phones:
+        sentence = "No handset is tested daily: name the mission's own ones in CANARY_PHONES to prove the gateways."
+        yield Finding(False, False, sentence)
+        return
+    unread = sum(1 for phone in config.canary_phones if not country_of(phone))
+    if unread:
+        yield Finding(
+            False, False, f"CANARY_PHONES: {unread} of them no network could reach; check their country codes."
+        )
+    else:
+        yield Finding(True, False, f"{len(config.canary_phones)} handsets get a test text every day.")
 
 
 def _social(config: Config) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -73,15 +73,9 @@ def look(means: Means, country: str | None = None) -> Counted:
         rows = sorted(readiness.counts(country), key=lambda row: row.country)
         paths = _Paths(Chooser(session, means.senders), all_proofs(), means)
         found = [_country(code, list(mine), paths) for code, mine in groupby(rows, key=lambda row: row.country)]
-    if country is not None and not found:
-        found = [CountryReadiness(country, [], 0, 0, 0)]
+        if country is not None:
+            found = [_with_own_numbers(next(iter(found), CountryReadiness(country, [], 0, 0, 0)), paths)]
     return Counted(found, beat.done_at if beat is not None else None)
-
-
-def paths_of(means: Means, country: str) -> list[Path]:
-    """The configured gateways to the phones of a country, best first."""
-    with unit_of_work() as session:
-        return _Paths(Chooser(session, means.senders), all_proofs(), means).to(country)
 
 
 class _Paths:
@@ -118,6 +112,13 @@ class _Paths:
         if choice.best is None and choice.lacks_answer:
             return self._chooser.choose(ACTUAL_GATEWAYS, _TOLD, country or None)
         return choice
+
+
+def _with_own_numbers(one: CountryReadiness, paths: _Paths) -> CountryReadiness:
+    """With the ways to numbers of the country itself, also when nobody there has one."""
+    if any(phones.country == one.country for phones in one.phones):
+        return one
+    return replace(one, phones=[*one.phones, Phones(one.country, 0, paths.to(one.country))])
 
 
 def _country(code: str, rows: list[Row[Any]], paths: _Paths) -> CountryReadiness:

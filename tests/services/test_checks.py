@@ -54,3 +54,18 @@ def test_made_up_people_and_a_real_gateway_do_not_go_together(migrated: Flask, c
     assert fatal(config) == []
     real = dataclasses.replace(config, twilio_gateway=REAL)
     assert any("made-up people" in sentence for sentence in fatal(real))
+
+
+@pytest.mark.parametrize(
+    ("phones", "is_ok", "words"),
+    [
+        ((), False, "No handset is tested daily"),
+        (("+218911234567", "+393331234567"), True, "2 handsets get a test text every day."),
+        (("+218911234567", "+999123456789"), False, "1 of them no network could reach"),
+    ],
+)
+def test_handsets_are_looked_at_and_never_fatal(
+    application: Flask, config: Config, phones: tuple[str, ...], is_ok: bool, words: str
+) -> None:
+    found = [one for one in check(dataclasses.replace(config, canary_phones=phones)) if words in one.sentence]
+    assert [(one.is_ok, one.is_fatal) for one in found] == [(is_ok, False)]

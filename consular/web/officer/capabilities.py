@@ -57,10 +57,15 @@ def gateways() -> ResponseReturnValue:
     rows = [
         row
         for row in queries.all_rows(db.session)
-        if row.gateway in ACTUAL_GATEWAYS
-        and wanted_gateway in ("", row.gateway)
-        and (not wanted_country or row.country == wanted_country)
+        if row.gateway in ACTUAL_GATEWAYS and wanted_gateway in ("", row.gateway)
     ]
+    if wanted_country:
+        own = {row.gateway for row in rows if row.country == wanted_country}
+        rows = [
+            row
+            for row in rows
+            if row.country == wanted_country or (row.country == EVERYWHERE and row.gateway not in own)
+        ]
     return render_template(
         "officer/gateways.html",
         rows=sorted(rows, key=lambda row: (row.country != EVERYWHERE, country_name(row.country), row.gateway)),
@@ -173,7 +178,7 @@ def _values(row: CapabilityRow) -> MultiDict[str, str]:
 def _takes_replies(row: CapabilityRow) -> bool:
     """Whether people can reply to the sender that is configured: nobody can to a name."""
     gateway = current_app.config["CONSULAR"].gateways.get(row.gateway)
-    return row.capability.sent_from(gateway.sender if gateway is not None else "").is_two_way
+    return bool(row.capability.sent_from(gateway.sender if gateway is not None else "").is_two_way)
 
 
 def _row(gateway: str, country: str) -> CapabilityRow:
