@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the Procfile's processes named as arguments, after the migrations and a look at the settings. Settings come from
+# Runs those of the Procfile's processes named as arguments that are needed, after the migrations and a look at the settings. Settings come from
 # .env where there is one, and from the environment.
 set -eu
 
@@ -10,4 +10,6 @@ honcho=.venv/bin/honcho
 }
 "$honcho" run .venv/bin/consular migrate
 "$honcho" run .venv/bin/consular check-config
-exec "$honcho" start --concurrency worker-twilio=2 "$@"
+needed=$("$honcho" run sh scripts/needed.sh "$@")
+# shellcheck disable=SC2086 - names of processes, one word each
+exec "$honcho" start --concurrency worker-twilio=2 $needed

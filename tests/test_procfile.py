@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from consular.domain.gateways import GATEWAYS as DOMAIN_GATEWAYS
 from consular.queueing import QUEUES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,3 +41,40 @@ def test_make_alone_lists_the_commands() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert set(re.findall(r"make ([a-z]+)", listed)) == set(targets)
+
+
+GATEWAYS = {
+    "worker-twilio": {"TWILIO_ACCOUNT_SID": "AC1"},
+    "worker-smpp": {"SMPP_HOST": "10.0.0.8"},
+    "worker-http": {"HTTP_GATEWAY_PROFILE": "kannel"},
+    "worker-exercise": {"EXERCISE_GATEWAY_ACCOUNT_SID": "AC2"},
+}
+
+
+def started(folder: Path, settings: dict[str, str]) -> list[str]:
+    """What `make up` starts with these settings in .env; the programs themselves are left out."""
+    (folder / "scripts").symlink_to(ROOT / "scripts")
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    honcho = folder / ".venv" / "bin" / "honcho"
+    real = ROOT / ".venv" / "bin" / "honcho"
+    honcho.write_text(
+        '#!/bin/sh\ncase "$1 ${2:-}" in "run sh") exec ' + f'{real} "$@" ;; start*) shift 3; echo "$@" ;; esac\n'
+    )
+    honcho.chmod(0o755)
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    (folder / "Procfile").write_text((ROOT / "Procfile").read_text("utf-8"))
+    names = [name for name in PROCESSES if name != "release"]
+    command = ["sh", "scripts/up.sh", *names]
+    env = {"PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_a_worker_of_a_gateway_starts_where_the_gateway_is_set_up(tmp_path: Path, gateway: str) -> None:
+    running = started(tmp_path, GATEWAYS[gateway])
+    assert set(running) & GATEWAYS.keys() == {gateway}
+    assert set(running) | GATEWAYS.keys() == PROCESSES.keys() - {"release"}
+
+
+def test_every_gateway_has_a_worker_that_starts() -> None:
+    assert {f"worker-{name}" for name in DOMAIN_GATEWAYS} == GATEWAYS.keys()
