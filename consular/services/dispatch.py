@@ -93,14 +93,18 @@ def cancel_unsent(session: AnySession, event_id: UUID, now: datetime) -> int:
     return max(unsent, len(rows))
 
 
-_COUNT = "select count(*) from messages where event_id = :event_id and state in ('queued', 'claimed', 'held')"
+_UNSENT = """(state in ('queued', 'claimed') or (state = 'held' and not exists (
+    select 1 from message_attempts a where a.message_id = messages.id and a.outcome = 'unknown')))"""
+"""A held row of which nobody knows whether it left stays with the officers."""
 
-_CANCEL = """
+_COUNT = f"select count(*) from messages where event_id = :event_id and {_UNSENT}"  # noqa: S608 - constants
+
+_CANCEL = f"""
 with unsent as (
     select id, state from messages
-    where event_id = :event_id and state in ('queued', 'claimed', 'held') order by id limit :limit for update
+    where event_id = :event_id and {_UNSENT} order by id limit :limit for update
 )
 update messages m set state = 'cancelled', lease_until = null, updated_at = :now
 from unsent where m.id = unsent.id
 returning m.id, unsent.state as before
-"""
+"""  # noqa: S608

@@ -23,6 +23,7 @@ from tests.factories import (
     make_crisis,
     make_event,
     make_people,
+    message_ids,
     phone,
     rows,
     set_messages,
@@ -171,6 +172,25 @@ def test_a_stop_takes_only_what_was_not_given_to_a_socket(session, state):
     assert dispatch.cancel_unsent(session, event_id, utc_now()) == (2 if is_unsent else 0)
     assert states(session) == {"cancelled" if is_unsent else state: 2}
     assert {k: v for k, v in counters.read(event_id).items() if v} == counters.recount_event(event_id)
+
+
+def test_a_held_text_that_may_have_left_is_not_called_cancelled(session):
+    make_people(session, 2)
+    event_id = issue(session, make_crisis(session))
+    doubted = min(message_ids(session))
+    set_messages(session, "state = 'held'")
+    counters.add(session, {(event_id, "message:queued"): -2, (event_id, "message:held"): 2})
+    session.execute(
+        text("""
+        insert into message_attempts (id, message_id, gateway, outcome)
+        values (gen_random_uuid(), :id, 'exercise', 'unknown')
+        """),
+        {"id": doubted},
+    )
+    session.execute(text("update alert_events set stopped_at = now()"))
+    assert dispatch.cancel_unsent(session, event_id, utc_now()) == 1
+    assert states(session) == {"cancelled": 1, "held": 1}
+    assert message_ids(session, "state = 'held'") == [doubted]
 
 
 def test_stopping_one_alert_leaves_the_others(session):

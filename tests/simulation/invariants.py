@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from consular.domain.delivery import NO_TRACE, RANK, TERMINAL, MessageState, counted_as, message_number
 from consular.providers.twilio.codes import map_status
 from tests.simulation.operator import LAGS, LEASE_NEEDED, PAUSE_BEFORE_WRITE, Write
+from tests.simulation.rows import Message
 from tests.simulation.world import LEASE, RECOVERY, World
 
 STOP_SECONDS = 5.0
@@ -80,14 +81,12 @@ def true(world: World) -> Iterator[str]:
             yield f"{message.id} is {message.state} and was taken"
 
 
-def _is_doubted(world: World, message: object) -> bool:
+def _is_doubted(world: World, message: Message) -> bool:
     """Where nobody can know, a row says that (possible_duplicate, held, no_trace) or its list was known to lag."""
-    number = message.id  # type: ignore[attr-defined]
-    if not has_prompt_list(world) and any(
-        one.message_id == number and one.outcome == "unknown" for one in world.store.attempts.values()
-    ):
-        return world.plan.list_mode != "none" or bool(message.possible_duplicate)  # type: ignore[attr-defined]
-    return number in world.facts.held_at_stop
+    doubts = [one for one in world.store.attempts.values() if one.message_id == message.id and one.outcome == "unknown"]
+    if has_prompt_list(world) or not doubts:
+        return False
+    return world.plan.list_mode != "none" or message.possible_duplicate
 
 
 def confluent(world: World) -> Iterator[str]:
@@ -106,9 +105,9 @@ def confluent(world: World) -> Iterator[str]:
         yield f"{len(world.store.waiting)} receipts were never read"
 
 
-def _rank(message: object) -> int:
-    state = MessageState(message.state)  # type: ignore[attr-defined]
-    return 0 if message.error_code == NO_TRACE else RANK[state]  # type: ignore[attr-defined]
+def _rank(message: Message) -> int:
+    state = MessageState(message.state)
+    return 0 if message.error_code == NO_TRACE else RANK[state]
 
 
 def alive(world: World) -> Iterator[str]:

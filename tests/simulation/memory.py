@@ -86,10 +86,14 @@ class MemoryStore:
         self.events[event_id].stopped_at = self.moment
         changed = []
         for message in self.messages.values():
-            if message.event_id == event_id and message.state in ("queued", "claimed", "held"):
+            if message.event_id == event_id and self._is_unsent(message):
                 changed.append(Changed(message.id, event_id, message.state, "cancelled"))
                 message.state, message.lease_until = "cancelled", None
         self.note_changes(changed)
+
+    def _is_unsent(self, message: Message) -> bool:
+        doubts = (one for one in self.attempts.values() if one.message_id == message.id and one.outcome == "unknown")
+        return message.state in ("queued", "claimed") or (message.state == "held" and not any(doubts))
 
     def opt_out(self, endpoint: bytes, gateway: str) -> None:
         self.moment = self.clock()

@@ -97,13 +97,6 @@ class RecordsUnasked(MemoryStore):
         return changed
 
 
-class IgnoresLateAnswers(MemoryStore):
-    def record(self, gateway: str, worker: str, outcomes: Sequence[OutcomeRow]) -> list[Changed]:
-        return super().record(
-            gateway, worker, [row for row in outcomes if self.messages[row.id].state not in ("cancelled", "expired")]
-        )
-
-
 class TakesReceiptsAsTheyCome(MemoryStore):
     """No rank: the last receipt wins."""
 
@@ -197,7 +190,6 @@ PLANTED: dict[str, Kinds] = {
             MarksWhoOptedOut,
             KeepsNoPace,
             RecordsUnasked,
-            IgnoresLateAnswers,
             TakesReceiptsAsTheyCome,
             LosesReceipts,
             CountsNothing,

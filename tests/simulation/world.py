@@ -109,7 +109,6 @@ class Facts:
     """What the officers did and what went wrong, for the invariants."""
 
     stopped_at: dict[UUID, float] = field(default_factory=dict)
-    held_at_stop: set[int] = field(default_factory=set)
     opted_out_at: dict[bytes, float] = field(default_factory=dict)
     back_jumps: float = 0.0
     has_jumped: bool = False
@@ -276,8 +275,6 @@ class World:
             return
         self.seen["stop"] += 1
         self.facts.stopped_at[event_id] = self.t
-        held = {m.id for m in self.store.messages.values() if m.event_id == event_id and m.state == "held"}
-        self.facts.held_at_stop |= held
         self.store.stop(event_id)
         self._tell("officer", f"stops {event_id.int}")
 
@@ -400,7 +397,7 @@ class World:
             self._kill(worker, name)
             return True
         if chance < 0.8:
-            length = self.rng.choice((1.0, 20.0, 120.0)) * self.rng.random()
+            length = self.rng.choice((1.0, 20.0, 300.0)) * self.rng.random()
             worker.frozen_until = self.t + length
             self.seen["freeze"] += 1
             self.points["freeze at " + name] += 1
@@ -528,8 +525,8 @@ class World:
         country = self.store.country_pauses.get((m.gateway, m.country or ""))
         if m.state == "queued" and country and country.paused_until > now - timedelta(seconds=5):
             return "country paused"
-        if m.state in ("claimed", "sending") and m.possible_duplicate:
-            return "sent again just now"
+        if m.lease_until is not None and m.lease_until > now + timedelta(seconds=LEASE - 5.0):
+            return "at work on it"
         return "to be tried again" if m.state == "queued" and m.not_before > now - timedelta(seconds=30) else None
 
     def _tell(self, who: str, what: str) -> None:
