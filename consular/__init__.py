@@ -12,7 +12,16 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
-_ENGINE = {"pool_size": 12, "max_overflow": 20, "pool_timeout": 10, "pool_pre_ping": True, "hide_parameters": True}
+_PATIENCE = {"connect_timeout": 10, "tcp_user_timeout": 20_000, "keepalives_idle": 10, "keepalives_interval": 3}
+"""A database host that vanished without a word must not hold a process for the quarter of an hour that TCP would."""
+_ENGINE = {
+    "pool_size": 12,
+    "max_overflow": 20,
+    "pool_timeout": 10,
+    "pool_pre_ping": True,
+    "hide_parameters": True,
+    "connect_args": _PATIENCE,
+}
 
 
 def create_app(config: Config, *, testing: bool = False) -> Flask:

@@ -17,6 +17,11 @@ _PATIENCE = {
     "keepalives_count": 3,
 }
 """A database host that vanished must be noticed within seconds: until then nobody knows who holds the lock."""
+_SERVERS_PATIENCE = text(
+    "select set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),"
+    " set_config('tcp_keepalives_count', '3', false)"
+)
+"""And the server must notice that our machine vanished, or the lock would outlive it by hours."""
 
 
 class Hold(Enum):
@@ -46,6 +51,7 @@ class BindLock:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
+                self._connection.execute(_SERVERS_PATIENCE)
                 self._is_mine = False
             if self._is_mine:
                 self._connection.execute(text("select 1"))
