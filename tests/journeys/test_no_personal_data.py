@@ -88,6 +88,7 @@ def fail(site: Mission) -> list[str]:
         post(site, "/", 413, fields | {"address": CALL * 50_000}),
         post(site, "/nowhere", 404, fields),
         post(site, "/webhooks/twilio/inbound", 403, {"From": PHONE, "Body": CALL}),
+        post(site, f"/webhooks/http/http/inbound?from={PHONE}&text={CALL}", 403, {}),
     ]
     stranger = Visitor(site.url)
     stranger.open("/officer/sign-in")
