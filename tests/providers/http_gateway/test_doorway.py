@@ -15,7 +15,7 @@ from consular.providers.http_gateway.doorway import HttpDoorway, shared_reason
 from consular.providers.http_gateway.keys import inbound_url, receipt_url, receipts_url
 from consular.providers.http_gateway.profile_files import read_profile, ready_profile
 from consular.providers.http_gateway.settings import HttpSettings
-from consular.providers.twilio.codes import map_status
+from consular.providers.receipt_words import read_status
 from tests.providers.http_gateway.conftest import OPERATOR
 
 SECRET = b"a secret of thirty-two signs....."
@@ -74,7 +74,7 @@ def test_kannels_delivery_reports(status, state):
     report = receipt(KANNEL, status=status, answer="")
     assert (report.state, report.status, report.attempt_id) == (state, status, ATTEMPT)
     assert report.provider_message_id == ATTEMPT.hex
-    assert map_status(report.shared_status) is state
+    assert read_status(report.shared_status) is state
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_operators_id_and_words_are_kept():
 def test_a_word_nobody_listed_is_kept_and_moves_nothing():
     report = receipt(state="delivered")
     assert (report.state, report.shared_status) == (None, "other:delivered")
-    assert map_status(report.shared_status) is None
+    assert read_status(report.shared_status) is None
 
 
 def test_one_address_for_all_receipts_goes_by_the_operators_id():
@@ -303,6 +303,9 @@ def test_without_an_id_the_time_tells_two_equal_texts_from_one_sent_twice():
     assert heard(time="1795294271") != heard(time="1795294272")
     assert heard() != heard(), "doubled, never lost"
     assert len(heard(time="1")) <= 64
+    other = HttpDoorway({"libyana": settings}, b"another secret of ours, as long..")
+    again = call(inbound_url(BASE, other.secret, settings), msisdn="218912345678", message="1", time="1")
+    assert other.inbound("libyana", again).message_id != heard(time="1"), "nobody guesses a number by it"
 
 
 def test_nothing_personal_is_shown(capsys):
