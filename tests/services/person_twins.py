@@ -204,6 +204,7 @@ class Twins:
                 "message": session.execute(_MESSAGE, {"id": self.numbers[side]}).scalar_one(),
                 "stop": session.execute(_STOP, {"id": self.numbers[side]}).scalar(),
                 "phone": session.execute(_PHONE, {"person": self.people[side]}).scalar_one(),
+                "said": session.execute(_SAID, {"person": self.people[side]}).all(),
             }
         standing = {name: getattr(row, name) for name in ("reach", "bucket", "stated", "stated_count", "stated_at")}
         return standing | found | {"assessed": row.assessed}
@@ -218,6 +219,7 @@ _MESSAGE = text("select state from messages where id = :id")
 _STOP = text("""
 select o.ended_at is null from opt_outs o join messages m on m.endpoint_index = o.value_index where m.id = :id
 """)
+_SAID = text("select source, count(*) from status_events where person_id = :person group by source order by source")
 _PHONE = text("select unusable_since from contact_points where person_id = :person")
 
 

@@ -17,9 +17,10 @@ WORDS = st.sampled_from(["1", "1", "2", "3", "STOP", "START", "wrong number", "w
 NOTES = st.sampled_from([None, None, "call my brother", "help, we are hurt"])
 BUTTONS = st.sampled_from([Stated.SAFE, Stated.NEEDS_HELP, Stated.NOT_THERE])
 STATUSES = st.sampled_from(["queued", "sent", "delivered", "undelivered", "failed", "read", "no-such-word"])
+READINGS = st.sampled_from([Stated.SAFE, Stated.NEEDS_HELP, Stated.NOT_THERE, None])
 MINUTES = st.integers(0, 6)
 EXAMPLES = settings(
-    max_examples=40,
+    max_examples=30,
     stateful_step_count=15,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],
@@ -44,11 +45,23 @@ class PersonMachine(RuleBasedStateMachine):
         self.telling = Telling()
 
     def teardown(self) -> None:
-        go_back(self.mark)
+        """Whatever still waits comes last first."""
+        try:
+            for event in reversed(self.waiting):
+                self.twins.arrive(1, [event])
+            self.waiting = []
+            self.in_the_end_both_stand_alike()
+        finally:
+            go_back(self.mark)
 
     @rule(minute=MINUTES, words=WORDS)
     def a_text_comes(self, minute: int, words: str) -> None:
         self.happens(Event(len(self.events), minute, words))
+
+    @rule(stop=MINUTES, start=MINUTES)
+    def somebody_stops_and_starts(self, stop: int, start: int) -> None:
+        self.happens(Event(len(self.events), stop, "STOP"))
+        self.happens(Event(len(self.events), start, "START"))
 
     @rule(minute=MINUTES, button=BUTTONS, count=st.sampled_from([None, 1, 2]), note=NOTES)
     def a_link_is_used(self, minute: int, button: Stated, count: int | None, note: str | None) -> None:
@@ -84,16 +97,18 @@ class PersonMachine(RuleBasedStateMachine):
             if event.number in self.telling.words:
                 self.telling.words[event.number].is_open_call = False
 
-    @rule(which=which, stated=st.sampled_from([Stated.SAFE, Stated.NEEDS_HELP, Stated.NOT_THERE, None]))
-    def an_officer_reads(self, which: int, stated: Stated | None) -> None:
+    @rule(which=which, readings=st.lists(READINGS, min_size=1, max_size=2))
+    def an_officer_reads(self, which: int, readings: list[Stated | None]) -> None:
+        """And perhaps changes their mind."""
         doubtful = (Stated.NEEDS_HELP, Stated.UNCLEAR)
         told = [one for one in self.events if one.stated in doubtful and one.number in self.telling.words]
         if told:
             event = told[which % len(told)]
-            for side in self.both(event):
-                self.twins.read(side, event, stated)
             word = self.telling.words[event.number]
-            word.stated, word.is_open_call = stated, stated is Stated.NEEDS_HELP
+            for stated in readings:
+                for side in self.both(event):
+                    self.twins.read(side, event, stated)
+                word.stated, word.is_open_call = stated, stated is Stated.NEEDS_HELP
 
     @rule(assessment=st.sampled_from([Assessment.SAFE, Assessment.MISSING, None]))
     def an_officer_assesses(self, assessment: Assessment | None) -> None:
