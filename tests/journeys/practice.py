@@ -23,7 +23,7 @@ from consular.embedded import EmbeddedServers
 from tests.waiting import eventually
 
 PASSWORD = "correct horse battery staple"
-OFFICERS = {"amina": "author", "boris": "approver", "chen": "viewer"}
+OFFICERS = {"amina": "author", "boris": "approver", "chen": "viewer", "dora": "administrator"}
 TEXTS = {
     "en": "Stay indoors and away from windows until tomorrow 08:00.",
     "ar": "ابقوا في بيوتكم بعيداً عن النوافذ حتى الغد الساعة 8.",

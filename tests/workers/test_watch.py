@@ -49,3 +49,15 @@ def test_a_gateway_that_hangs_does_not_stop_the_sweep(committing: Flask, config:
             assert eventually(lambda: found("select 1 from heartbeats where task = 'gaps:exercise'") != [])
             assert eventually(lambda: found("select distinct state from messages") == [("queued",)])
             assert found("select done_at from heartbeats where task = 'gaps:exercise'") == [(None,)], "still asking"
+
+
+def test_the_clock_makes_the_daily_test_texts_and_misses_their_proof(
+    committing: Flask, config: Config, tmp_path: Path
+) -> None:
+    real = {"TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_AUTH_TOKEN": "token", "TWILIO_FROM": OUR_NUMBER}
+    tested = {"CANARY_PHONES": phone(1), "CANARY_HOUR": "0"}
+    with process(CLOCK, environment(config, **real, **tested), tmp_path / "clock.log"):
+        assert eventually(lambda: found("select gateway, country, run from canaries") == [("twilio", "LY", 0)])
+        assert eventually(lambda: ("LY by twilio",) in found("select subject from standing_alarms"))
+    assert found("select kind, state, priority from messages") == [("canary", "queued", 1)]
+    assert phone(1) not in (tmp_path / "clock.log").read_text()
