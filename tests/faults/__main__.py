@@ -17,7 +17,7 @@ from consular.processes import exit_on_signals
 from tests.faults import people
 from tests.faults.cases import FIRST, SECOND, big, disk
 from tests.faults.desk import Desk
-from tests.faults.judging import judge, settle
+from tests.faults.judging import Watch, judge
 from tests.faults.play import Play, Stage
 from tests.faults.posting import Poster
 from tests.faults.simulator import Simulator
@@ -91,14 +91,15 @@ def _play(
     with running(servers, name, FOLDER, settings) as site:
         sizes = populate(site)
         stage = Stage(site, Desk(site.url), Simulator(site), Poster(site), sizes, random.Random(seed))
-        plays = [_act(stage, case) for case in cases]
-        _say(f"{name}: waiting for rest")
-        settle(stage, plays)
+        with Watch(stage) as watch:
+            plays = [_act(stage, case, watch) for case in cases]
+            _say(f"{name}: waiting for rest")
+            watch.settle()
         judge(stage, plays, strictly=name == "big")
     return [play.verdict for play in plays]
 
 
-def _act(stage: Stage, case: Case) -> Play:
+def _act(stage: Stage, case: Case, watch: Watch) -> Play:
     play = Play(stage, case, Verdict(case))
     began = time.monotonic()
     try:
@@ -111,9 +112,11 @@ def _act(stage: Stage, case: Case) -> Play:
     except Exception as error:  # noqa: BLE001 - whatever happens belongs into the table
         trace = traceback.extract_tb(error.__traceback__)[-1]
         play.must(False, f"{type(error).__name__} at {Path(trace.filename).name}:{trace.lineno}: {error}")
+        play.is_broken_off = True
         play.site.proxy.trouble()
     if not play.ended_at:
         play.fault_is_over()
+    watch.add(play)
     play.verdict.seconds = time.monotonic() - began
     _say(f"  {case.code:<4} {case.fault} ({play.verdict.seconds:.0f} s)")
     return play

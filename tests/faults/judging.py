@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
@@ -22,26 +24,56 @@ _UNREAD = """
 select (select count(*) from inbound_messages where processed_at is null)
      + (select count(*) from receipt_events where processed_at is null)
 """
-_ROWS = "select id, state, possible_duplicate, updated_at, attempt_id from messages where event_id = %s"
+_ROWS = "select id, possible_duplicate from messages where event_id = %s"
 _UNEXPLAINED = (
     f"select split_part(row, ':', 1)::bigint from ({UNSETTLED.replace(':before', 'now()')}) q where reason is null"
 )
-_HOLDING = 5
+_LOOK_SECONDS = 0.5
 
 
-def settle(stage: Stage, plays: Sequence[Play]) -> None:
-    """Wait until nothing of these cases is under way, at most LONGEST_RECOVERY after the fault of each."""
-    until = max((play.ended_at for play in plays), default=0.0) + LONGEST_RECOVERY
-    while time.time() < until and not _is_quiet(stage, plays):
-        time.sleep(0.5)
+class Watch:
+    """Notes for each case when nothing of it is under way any more, while the next ones are played already."""
 
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._plays: list[Play] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
-def _is_quiet(stage: Stage, plays: Sequence[Play]) -> bool:
-    leaving = [alert.event_id for play in plays for alert in play.alerts if alert.leaves]
-    query = "select count(*) from messages where event_id = any(%s) and state = any(%s)"
-    try:
-        return stage.site.rows(query, leaving, OPEN)[0][0] == 0 and stage.site.rows(_UNREAD)[0][0] == 0
-    except psycopg.OperationalError:
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def add(self, play: Play) -> None:
+        """The fault of this case is over."""
+        self._plays.append(play)
+
+    def settle(self) -> None:
+        """Wait until all have come to rest, at most LONGEST_RECOVERY after the fault of the last."""
+        until = max((play.ended_at for play in self._plays), default=0.0) + LONGEST_RECOVERY
+        while time.time() < until and not (all(play.rested_at for play in self._plays) and self._all_read()):
+            time.sleep(_LOOK_SECONDS)
+
+    def _run(self) -> None:
+        while not self._over.wait(_LOOK_SECONDS):
+            for play in [play for play in self._plays if not play.rested_at]:
+                with suppress(psycopg.OperationalError):
+                    if self._rests(play):
+                        play.rested_at = time.time()
+
+    def _rests(self, play: Play) -> bool:
+        leaving = [alert.event_id for alert in play.alerts if alert.leaves]
+        query = "select id from messages where event_id = any(%s) and state = any(%s)"
+        exempt = {number for alert in play.alerts for number in alert.exempt}
+        return not {int(row[0]) for row in self._stage.site.rows(query, leaving, OPEN)} - exempt
+
+    def _all_read(self) -> bool:
+        with suppress(psycopg.OperationalError):
+            return bool(self._stage.site.rows(_UNREAD)[0][0] == 0)
         return False
 
 
@@ -53,7 +85,7 @@ def judge(stage: Stage, plays: Sequence[Play], *, strictly: bool = False) -> Non
     log = stage.simulator.log()
     for play in plays:
         _count(stage, play, log)
-        if play.case.check is not None and not play.verdict.skipped:
+        if play.case.check is not None and not play.verdict.skipped and not play.is_broken_off:
             play.case.check(play)
     broken = [one for one in promises(stage, log, strictly=strictly) if not one.ok]
     for one in broken:
@@ -76,23 +108,20 @@ def _count(stage: Stage, play: Play, log: list[dict[str, Any]]) -> None:
     verdict = play.verdict
     accepted = Counter(message_number(UUID(row["attempt"])) for row in log if row["attempt"])
     unexplained = {int(row[0]) for row in stage.site.rows(_UNEXPLAINED)}
-    recovered: list[float] = []
     for alert in play.alerts:
         if alert.event_id is None:
             continue
         rows = stage.site.rows(_ROWS, alert.event_id)
         play.must(len(rows) == alert.people, f"{alert.title}: {len(rows)} rows for {alert.people} phones")
-        for number, _, is_declared, updated_at, _ in rows:
+        for number, is_declared in rows:
             more = accepted[number] - 1
             verdict.declared += more if is_declared and more > 0 else 0
             verdict.duplicates += more if not is_declared and more > 0 else 0
-            if alert.leaves and number not in alert.exempt:
-                recovered.append(updated_at.timestamp() - play.ended_at)
         verdict.lost += _lost(alert, rows, accepted, unexplained)
         verdict.lost += _lost_receipts(stage, {row[0] for row in rows}, log)
-    if recovered:
-        verdict.recovered = max(0.0, *recovered)
-        play.must(verdict.recovered <= LONGEST_RECOVERY, f"recovered in {verdict.recovered:.0f} s only")
+    if any(alert.leaves for alert in play.alerts):
+        play.must(bool(play.rested_at), f"not at rest {LONGEST_RECOVERY:.0f} s after the fault")
+        verdict.recovered = (play.rested_at or time.time()) - play.ended_at
     verdict.lost += _lost_texts(stage, play.taken)
 
 

@@ -45,7 +45,8 @@ class Play:
     alerts: list[Alert] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
     ended_at: float = 0.0
-    memory: dict[str, object] = field(default_factory=dict)
+    is_broken_off: bool = False
+    rested_at: float = 0.0
 
     @property
     def site(self) -> Site:

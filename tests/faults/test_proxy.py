@@ -15,14 +15,9 @@ from tests.faults.proxy import Door, FaultProxy, Trouble
 BODY = b'{"sid": "SM0123456789"}'
 
 
-class Server(ThreadingHTTPServer):
-    """Counts what it is asked."""
-
-    asked = 0
-
-
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Server
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -34,6 +29,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+class Server(ThreadingHTTPServer):
+    """Counts what it is asked."""
+
+    asked = 0
 
 
 @pytest.fixture

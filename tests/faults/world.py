@@ -20,26 +20,37 @@ from flask import Flask
 
 from config import Config
 from consular import create_app
+from consular.cli.operate import upgrade_schema
 from consular.drill.world import REAL_ACCOUNTS, ROOT, SENDER
 from consular.embedded import EmbeddedServers
+from consular.extensions import db
 from consular.loopback import free_port, http_ok
 from consular.processes import ProcessGroup, Program
 from consular.security.fields import generate_keys
+from consular.services.keys import note_keys
+from consular.services.places import load_gazetteer
+from tests.faults.desk import hire
 from tests.faults.proxy import FaultProxy
 from tests.waiting import eventually
 
 RESTART_SECONDS = 1.0
+TEMPLATE = "faults_template"
+SECRET, KEYS = secrets.token_urlsafe(48), generate_keys()
 SENDERS = ("sender-1", "sender-2")
 WORKERS = (*SENDERS, "inbound", "receipts", "clock")
 WEB = ("web", "hooks")
-_MODULES = {"inbound": ("workers.worker", "inbound"), "receipts": ("workers.worker", "receipts")}
+_MODULES: dict[str, tuple[str, ...]] = {
+    "inbound": ("workers.worker", "inbound"),
+    "receipts": ("workers.worker", "receipts"),
+    "clock": ("workers.clock",),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """rate: parts per second of the sender. lease: seconds. profile: of the practice gateway."""
 
-    rate: float = 200.0
+    rate: float = 120.0
     lease: int = 20
     concurrency: int = 50
     profile: str = "perfect"
@@ -123,8 +134,6 @@ class Site:
     def program(self, name: str, changes: Mapping[str, str | None] | None = None) -> Program:
         """How a part is run."""
         module = _MODULES.get(name.split("-", maxsplit=1)[0], ("workers.worker", "exercise"))
-        if name.startswith("clock"):
-            module = ("workers.clock",)
         argv = [sys.executable, "-m", *module]
         if name in WEB:
             bind = (self.url if name == "web" else self.hooks_url).removeprefix("http://")
@@ -166,12 +175,12 @@ class Site:
 def running(servers: EmbeddedServers, name: str, folder: Path, settings: Settings) -> Iterator[Site]:
     """Everything on a new database called `name`, logs in `folder`; stopped for certain."""
     with ExitStack() as stack:
-        url = servers.create_database(name)
+        _prepare(servers)
+        url = _copy(servers, name)
         stack.callback(_dropped, servers, name)
         gateway, proxied = free_port(), free_port()
         env = _environment(servers, url, settings, proxied)
         app = create_app(Config.from_env(env))
-        _prepare(app)
         group = stack.enter_context(ProcessGroup(folder / name))
         proxy = stack.enter_context(FaultProxy(("127.0.0.1", gateway), proxied))
         site = Site(settings, servers, env, group, proxy, app, url.replace("+psycopg", ""))
@@ -187,6 +196,18 @@ def running(servers: EmbeddedServers, name: str, folder: Path, settings: Setting
         yield site
 
 
+def _copy(servers: EmbeddedServers, name: str) -> str:
+    """A copy of the template, and a checkpoint.
+
+    Without it PostgreSQL would not log the first numbers that the copied sequences give, and a crash would make
+    them go back: a copied page looks as if its reserve of numbers had been logged since the last checkpoint.
+    """
+    url = servers.create_database(name, TEMPLATE)
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("checkpoint")
+    return url
+
+
 def _dropped(servers: EmbeddedServers, name: str) -> None:
     with suppress(psycopg.Error):
         servers.drop_database(name)
@@ -200,8 +221,8 @@ def _environment(servers: EmbeddedServers, url: str, settings: Settings, proxied
     return {
         "DATABASE_URL": url.replace("+psycopg", ""),
         "REDIS_URL": servers.redis_url,
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "CONSULAR_KEYS": generate_keys(),
+        "SECRET_KEY": SECRET,
+        "CONSULAR_KEYS": KEYS,
         "PUBLIC_URL": f"http://127.0.0.1:{free_port()}",
         "WEBHOOK_BASE_URL": f"http://127.0.0.1:{free_port()}",
         "EXERCISE_GATEWAY_BASE_URL": f"http://127.0.0.1:{proxied}",
@@ -215,17 +236,20 @@ def _environment(servers: EmbeddedServers, url: str, settings: Settings, proxied
     }
 
 
-def _prepare(app: Flask) -> None:
-    from consular.cli.operate import upgrade_schema
-    from consular.services.keys import note_keys
-    from consular.services.places import load_gazetteer
-    from tests.faults.desk import hire
-
+def _prepare(servers: EmbeddedServers) -> None:
+    """Once for each pair of servers: a database with schema, places and officers, which all others are copies of."""
+    try:
+        url = servers.create_database(TEMPLATE)
+    except psycopg.errors.DuplicateDatabase:
+        return
+    app = create_app(Config.from_env(_environment(servers, url, Settings(), 9)))
     with app.app_context():
-        upgrade_schema(app.config["SQLALCHEMY_DATABASE_URI"])
+        upgrade_schema(url)
         note_keys()
         load_gazetteer()
         hire()
+        db.session.remove()
+        db.engine.dispose()
 
 
 def _gateway(site: Site) -> Program:

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
@@ -58,7 +60,7 @@ def without_valkey(play: Play) -> None:
 
 def hamper_valkey(play: Play) -> None:
     """It hangs, is full, is read-only: webhooks go on as if nothing were."""
-    valkey = redis.Redis.from_url(play.site.env["REDIS_URL"])
+    valkey: Any = redis.Redis.from_url(play.site.env["REDIS_URL"])
     alert = play.send()
     play.wait_until_moving(alert)
     with Stream(play.site, rate=30.0, first_phone=9_300_000) as stream:
@@ -122,7 +124,7 @@ def crash(play: Play) -> None:
     pid = postmaster(play.site.servers, play.site.database_url)
     os.kill(pid, signal.SIGQUIT)
     play.verdict.injected += 1
-    play.must(eventually(lambda: not os.path.exists(f"/proc/{pid}"), 15), "PostgreSQL did not end")
+    play.must(eventually(lambda: _has_ended(pid), 15), "PostgreSQL did not end")
 
 
 def postmaster(servers: EmbeddedServers, url: str) -> int:
@@ -132,6 +134,15 @@ def postmaster(servers: EmbeddedServers, url: str) -> int:
     assert row is not None
     with open(f"{row[0]}/postmaster.pid", encoding="ascii") as file:
         return int(file.readline())
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process runs no more, its parent having noticed or not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
 
 
 def crash_valkey(play: Play) -> None:
