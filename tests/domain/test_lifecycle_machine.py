@@ -1,0 +1,94 @@
+"""Long lives of one alert by the rules alone: nothing leads past a second officer, or to a text that nobody saw."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from consular.domain.alerts import (
+    AlertAction,
+    AlertFacts,
+    AlertRefusedError,
+    AlertState,
+    ApprovedContent,
+    check_approval,
+    content_hash,
+    next_state,
+)
+
+OFFICERS = st.sampled_from([UUID(int=number) for number in range(3)])
+WORDS = st.sampled_from(["Stay.", "Leave."])
+COUNTS = st.sampled_from([0, 10, 11, 1000, 1020, 1021])
+RULE = {"countries": ["LY"]}
+OTHERS = st.sampled_from([action for action in AlertAction if action not in (AlertAction.EDIT, AlertAction.APPROVE)])
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """What the services do with the rules, without a database."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state, self.words = AlertState.DRAFTING, "Stay."
+        self.author = self.editor = UUID(int=0)
+        self.submitted: tuple[bytes, int] | None = None
+        self.pages: list[tuple[str, int]] = []
+        self.released: list[tuple[UUID, str, int, int]] = []
+
+    @property
+    def facts(self) -> AlertFacts:
+        digest, count = self.submitted or (None, None)
+        return AlertFacts(self.state, self.author, self.editor, digest, count)
+
+    def moved(self, action: AlertAction, officer: UUID) -> bool:
+        """Whether the rules let it happen; refused, nothing is changed."""
+        try:
+            self.state = next_state(self.facts, action, officer)
+        except AlertRefusedError:
+            return False
+        return True
+
+    @rule(officer=OFFICERS, words=WORDS)
+    def edit(self, officer: UUID, words: str) -> None:
+        if self.moved(AlertAction.EDIT, officer):
+            self.words, self.editor, self.submitted = words, officer, None
+
+    @rule(officer=OFFICERS, action=OTHERS, count=COUNTS)
+    def move(self, officer: UUID, action: AlertAction, count: int) -> None:
+        if self.moved(action, officer) and action is AlertAction.SUBMIT:
+            self.submitted = content_hash({"text": self.words}, RULE, count), count
+
+    @rule(count=COUNTS)
+    def open_page(self, count: int) -> None:
+        self.pages.append((self.words, count))
+
+    @rule(officer=OFFICERS, now=COUNTS, page=st.integers(0, 5))
+    def approve(self, officer: UUID, now: int, page: int) -> None:
+        words, count = self.pages[page % len(self.pages)] if self.pages else ("", 0)
+        stored = ApprovedContent({"text": self.words}, RULE, count)
+        try:
+            after = check_approval(self.facts, officer, stored, content_hash({"text": words}, RULE, count), now)
+        except AlertRefusedError:
+            return
+        assert self.state is AlertState.AWAITING_APPROVAL
+        assert officer not in (self.author, self.editor)
+        assert words == self.words, "released without having been seen"
+        assert now > 0
+        assert abs(now - count) * 50 <= count
+        self.state = after
+        self.released.append((officer, words, count, now))
+
+    @invariant()
+    def released_once_at_most_and_then_for_good(self) -> None:
+        assert len(self.released) <= 1
+        if self.released:
+            assert self.state in (AlertState.ISSUED, AlertState.CANCELLED)
+            assert self.words == self.released[0][1]
+        else:
+            assert self.state is not AlertState.ISSUED
+
+
+TestLifecycle = Lifecycle.TestCase
+TestLifecycle.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
