@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config import Config, ConfigError
+from consular.providers.registry import twilio_settings
 
 BASE = {
     "DATABASE_URL": "postgresql://localhost/consular",
@@ -69,3 +70,12 @@ def test_the_hour_of_the_test_is_one_of_the_day(hour: str) -> None:
 
 def test_midnight_is_an_hour() -> None:
     assert Config.from_env(BASE | {"CANARY_HOUR": "0"}).canary_hour == 0
+
+
+def test_a_gateway_with_an_authority_of_its_own_is_trusted_by_its_file_alone() -> None:
+    told = gateway("TWILIO", ONE) | gateway("EXERCISE_GATEWAY", OTHER) | {"EXERCISE_GATEWAY_CA_FILE": "/ca.pem"}
+    config = Config.from_env(BASE | told)
+    assert config.exercise_gateway is not None
+    assert config.twilio_gateway is not None
+    assert twilio_settings(config.exercise_gateway).route("/", 1.0, 1).ca_file == "/ca.pem"
+    assert twilio_settings(config.twilio_gateway).route("/", 1.0, 1).ca_file == ""
