@@ -53,11 +53,13 @@ with waiting as materialized ({pick}), moved as (
         error_code = null, updated_at = now()
     from waiting w
     left join unnest(cast(:movable as text[]), cast(:targets as text[])) as r (country, target) on r.country = w.country
-    where m.id = w.id and m.state = 'queued' and m.gateway = :gateway
+    where m.id = w.id
     returning m.gateway
 )
 select gateway, count(*) as number from moved group by gateway
 """
+"""What was picked is locked and needs no second look: with one, the planner reads the whole queue for every row, as
+long as it does not know yet what an approval has just written."""
 
 _MOVE_ALERTS = text(_MOVE.format(pick=_PICK.format(which="m.event_id = any(cast(:events as uuid[]))")))
 _MOVE_RECEIPTS = text(_MOVE.format(pick=_PICK.format(which="m.kind = 'acknowledgement'")))

@@ -71,10 +71,10 @@ _SENTENCES = {
     "Look at the new number before you release it.",
     Refusal.NO_GATEWAY: "No gateway is set up for this alert.",
     Refusal.NO_ANSWER: "Nobody with a phone of {countries} could answer: no gateway takes replies from there, and "
-    "texts with a link do not get there. Write it without asking for a reply, or warn these countries by an alert of "
-    "their own; an administrator can enter a gateway that takes replies.",
-    Refusal.LINK_LOST: "The text has an address in it, and texts with addresses do not get to phones of {countries}. "
-    "Take the address out, or warn these countries by an alert of their own.",
+    "texts with a link do not get there. Write it without asking for a reply, or have a gateway set up that takes "
+    "replies from there.",
+    Refusal.LINK_LOST: "The text has an address in it, and texts with addresses do not get to phones of {countries}: "
+    "no gateway is set up that carries them there. Take the address out.",
 }
 
 

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 _LATELY = timedelta(minutes=10)
 """A gateway that refused so lately, and was not proven since, comes after those that did not."""
 _BATCH = 5000
-_MOST_BATCHES = 10
+_MOST_BATCHES = 4
 _SENDERS_WOKEN = 2
 _QUIET_SECONDS = 10.0
 _FOR_RECEIPTS = Needs(by_reply_only=True)
