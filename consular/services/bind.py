@@ -76,6 +76,7 @@ class Bind:
         self._look_at = 0.0
         self._away_since = 0.0
         self._reconcile_at = 0.0
+        self._tell_at = 0.0
         self._bound_since: datetime | None = None
 
     @property
@@ -157,6 +158,10 @@ class Bind:
     def _tell(self, gateway: BoundGateway) -> None:
         """Keep the row by which officers and the alarm see whether the bind stands."""
         now = utc_now()
+        is_news = gateway.is_bound != (self._bound_since is not None)
+        if not is_news and time.monotonic() < self._tell_at:
+            return
+        self._tell_at = time.monotonic() + LOOK_SECONDS
         self._bound_since = (self._bound_since or now) if gateway.is_bound else None
         with unit_of_work() as session:
             if self._bound_since is not None:

@@ -26,8 +26,8 @@ PACE = Pace(rate=100_000, lease_seconds=60)
 class Connection(FakeGateway):
     """A gateway whose connection stands or not, as the test says; polls: how often it was listened to."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
         self.is_bound = True
         self.trouble = "connect_failed"
         self.polls = 0
@@ -57,14 +57,15 @@ class Scripted:
 class Process:
     """A process that would have the bind; opened: the gateways it opened."""
 
-    def __init__(self, lock: Any, **more: float) -> None:
+    def __init__(self, lock: Any, name: str = "exercise", **more: float) -> None:
         self.opened: list[Connection] = []
+        self._name = name
         self.stopping = False
         book = TextBook("https://consular.test")
         self.bind = Bind(lock, self._open, Means(book, PACE, "p", lambda _: None, lambda: self.stopping), **more)
 
     def _open(self) -> Connection:
-        self.opened.append(Connection())
+        self.opened.append(Connection(self._name))
         return self.opened[-1]
 
     @property
@@ -176,9 +177,7 @@ def test_officers_see_since_when_the_bind_stands_and_why_it_does_not(session):
         return line.bind
 
     assert ("smpp_not_bound", "smpp") in alarms(), "worker-smpp never ran"
-    process = Process(Scripted(Hold.MINE))
-    process.bind.round()
-    process.gateway.name = "smpp"
+    process = Process(Scripted(Hold.MINE), "smpp")
     process.bind.round()
     since = seen().since
     assert seen().stands(utc_now())
