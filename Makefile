@@ -6,7 +6,7 @@ CONSULAR = .venv/bin/consular
 RUN_PROCESSES = web hooks worker-twilio worker-http worker-smpp worker-exercise worker-inbound worker-receipts worker-social clock
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev test drill demo up bench load lint types check lock clean mutants
+.PHONY: help install dev test drill demo up bench load lint types check lock clean mutants faults
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ up: install ## run for real with the settings of .env or of the environment
 
 mutants: dev ## plant deliberate bugs one at a time: the tests must catch each (ARGS="NAME" for one)
 	@.venv/bin/python -m tests.mutants $(ARGS)
+
+faults: dev ## kill, freeze, cut and fill everything while texts leave; print the table (ARGS="--ci", "--only F1,F7")
+	@.venv/bin/python -m tests.faults $(ARGS)
 
 bench: dev ## run the benchmarks
 	@.venv/bin/python bench/run.py $(ARGS)
