@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session, scoped_session
 
@@ -86,13 +86,17 @@ def save(
 
 
 def note_test(session: AnySession, gateway: str, country: str, result: str, at: datetime) -> None:
-    """Note on a country's own row how the last test of its path went; a country without one is left alone."""
+    """Note on a country's own row how the last test of its path went; a country without one is left alone, and so is
+    what stands there already."""
     session.execute(
         update(GatewayCapability)
         .where(
             GatewayCapability.gateway == gateway,
             GatewayCapability.country == country,
             or_(GatewayCapability.last_tested_at.is_(None), GatewayCapability.last_tested_at <= at),
+            tuple_(GatewayCapability.last_tested_at, GatewayCapability.last_test_result).is_distinct_from(
+                tuple_(at, result[:64])
+            ),
         )
         .values(last_tested_at=at, last_test_result=result[:64])
     )

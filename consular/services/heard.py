@@ -32,7 +32,7 @@ _REQUESTS = {
 _LOOKED_AT = (ReplyKind.NEEDS_HELP, ReplyKind.UNCLEAR, ReplyKind.WRONG_PERSON)
 """What a human reads even when a handset of the mission wrote it."""
 
-OWN_TEXT = "CANARY"
+OWN_TEXT = "OWN_HANDSET"
 """What a text from a handset of the mission is read as: no statement of anybody."""
 
 

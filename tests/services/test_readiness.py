@@ -12,11 +12,11 @@ from sqlalchemy import insert, text
 from consular.domain.audience import AudienceRule
 from consular.domain.readiness import CountryReadiness, Standing
 from consular.extensions import db
-from consular.models.people import Stay
+from consular.models.people import ContactPoint, Stay
 from consular.queries import audience
 from consular.services import readiness
 from consular.services.readiness import Means
-from tests.factories import make_people, phone
+from tests.factories import contact, make_people, phone
 from tests.services.canary_world import NOW
 from tests.services.test_canaries import capability
 
@@ -69,16 +69,22 @@ def test_everybody_is_in_exactly_one_part(crowd):
 
 
 def test_the_counts_are_those_of_an_audience(crowd):
-    """As the preview of an alert to the country would show them, with stays that are over or not begun."""
+    """As the preview of an alert to the country would show them: with stays that are over or not begun, a dead newer
+    phone beside a usable older one, and a STOP that was taken back."""
     for days in ((-9, -1), (-1, 0), (0, 3), (2, 5)):
         (person,) = make_people(crowd, [None])
         crowd.execute(text("delete from stays where person_id = :p"), {"p": person})
         start, end = (NOW.date() + timedelta(days=one) for one in days)
         stay = {"id": uuid4(), "person_id": person, "country": "LY", "is_resident": False, "created_at": NOW}
         crowd.execute(insert(Stay), [{**stay, "from_date": start, "until_date": end}])
+    (several,) = make_people(crowd, [phone(60)])
+    newer = {**contact(several, phone(61)), "created_at": NOW + timedelta(days=9), "unusable_since": NOW}
+    crowd.execute(insert(ContactPoint), [newer])
+    stopped = "insert into opt_outs (value_index, gateway, opted_out_at, ended_at) values (:i, 'actual', now(), now())"
+    crowd.execute(text(stopped), {"i": index(phone(3))})
     crowd.commit()
     found, same = look(), audience.count_audience(db.session, AudienceRule(("LY",)), NOW.date(), "twilio")
-    assert found.people == same.people == 9
+    assert found.people == same.people == 10
     assert found.reachable == same.with_phone
     assert (found.no_phone, found.unusable_phone) == (same.no_phone, same.unusable_phone)
     assert found.opted_out == same.opted_out
