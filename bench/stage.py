@@ -86,6 +86,14 @@ class Stage:
         assert event is not None
         return event.id, pressed, answered
 
+    def stop(self, alert_path: str) -> float:
+        """Stop it; seconds from the button to the answer."""
+        self.approver.open(alert_path)
+        form = self.approver.form("/stop")
+        pressed = time.monotonic()
+        self.approver.send(form)
+        return time.monotonic() - pressed
+
     @contextmanager
     def polled(self, path: str, officers: int) -> Iterator[Polls]:
         """Officers look at a page meanwhile."""

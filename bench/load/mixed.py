@@ -64,11 +64,11 @@ def run(sizes: Sizes) -> Iterator[Line]:
             _pass(world, hour, chosen)
             said.result()
         is_over = world.wait(lambda: _is_quiet(world), PATIENCE_SECONDS)
-        failing = [at - began - hour.crashed_at for at, _ in polls.failures]
+        failing = [at - began - hour.crashed_at - hour.away for at, _ in polls.failures]
         yield _beginning(hour, people, is_over)
         back = max(failing, default=0.0)
-        told = f"{len(failing)} of {len(polls.seen):,} looks failed, the last {back:.1f} s after the crash"
-        yield Line("L7", "officers look on; the database is away for a moment", "back within 10 s", told, back <= 10)
+        told = f"{len(failing)} of {len(polls.seen):,} looks failed, the last {back:.1f} s after the database was back"
+        yield Line("L7", "officers look on", "back within 10 s of the database", told, back <= 10)
         yield _said(said.result())
         yield _registered(hour)
         yield from _leaks(hour, sizes)
