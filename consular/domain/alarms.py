@@ -85,14 +85,21 @@ _ALL = (
         "The gateway refuses our account",
         0,
         "refusals",
-        "Check the account at the gateway: password, balance, suspension; texts wait and leave when it works again.",
+        "Check the account at the gateway: password, balance, suspension; texts go by another gateway or wait.",
     ),
     Alarm(
         "country_refused",
         "The gateway refuses a whole country",
         0,
         "refusals",
-        "Have the country permitted at the gateway; its texts wait. Reach people there another way meanwhile.",
+        "Have the country permitted at the gateway. Its texts go by another gateway, if there is one, or wait.",
+    ),
+    Alarm(
+        "texts_stranded",
+        "Texts wait where they are refused, and no other gateway can take them",
+        0,
+        "queues",
+        "Reach these people another way; put the gateway right, or set up one that may take these texts.",
     ),
     Alarm(
         "texts_unread",

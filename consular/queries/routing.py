@@ -38,6 +38,13 @@ select (select 1 from messages where state = 'queued' and gateway = :gateway
         order by priority desc, not_before, id limit 1) is not null
 """)
 
+_IN_FRONT = text("""
+select distinct country from (
+    select country from messages where state = 'queued' and gateway = :gateway and kind = 'alert'
+    order by priority desc, not_before, id limit :limit
+) front
+""")
+
 _PICK = """
 select m.id, m.country from messages m
 where m.state = 'queued' and m.gateway = :gateway and m.expires_at > now() and not m.possible_duplicate and {which}
@@ -110,6 +117,11 @@ def running_events(session: AnySession) -> Sequence[UUID]:
 def has_waiting(session: AnySession, gateway: str) -> bool:
     """Whether any text waits at a gateway."""
     return bool(session.execute(_HAS_WAITING, {"gateway": gateway}).scalar_one())
+
+
+def countries_in_front(session: AnySession, gateway: str, limit: int) -> list[str | None]:
+    """The countries of the first texts of alerts that wait at a gateway: whatever cannot leave gathers there."""
+    return list(session.execute(_IN_FRONT, {"gateway": gateway, "limit": limit}).scalars())
 
 
 def move_alerts(session: AnySession, detour: Detour, events: Collection[UUID], limit: int) -> dict[str, int]:

@@ -14,10 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from consular.domain.alarms import Raised, Reading, evaluate
 from consular.domain.gateways import SMPP
+from consular.extensions import db
 from consular.queries import operations
 from consular.queueing import QUEUES
 from consular.services.canaries import Plan
 from consular.services.proofs import Unproven, unproven
+from consular.services.routing import stranded
 from consular.services.transactions import unit_of_work
 from consular.workforce import alive_workers
 
@@ -115,7 +117,8 @@ class CountryPause:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The figures of one moment. workers: None when Redis does not answer or there is none (has_redis)."""
+    """The figures of one moment. workers: None when Redis does not answer or there is none (has_redis). stranded:
+    countries by gateway whose texts wait and have no other way."""
 
     at: datetime
     has_redis: bool
@@ -126,6 +129,7 @@ class State:
     messages: Mapping[str, int]
     texts: Waiting
     receipts: Waiting
+    stranded: Sequence[str] = ()
     unproven: Sequence[Unproven] = ()
 
 
@@ -188,6 +192,7 @@ def _state(installation: Installation, now: datetime) -> State:
         texts=Waiting(*operations.waiting("inbound_messages")),
         receipts=Waiting(*operations.waiting("receipt_events")),
         unproven=unproven(installation.tested, now) if installation.tested else (),
+        stranded=[f"{country or 'others'} by {name}" for name, country in stranded(db.session, installation.gateways)],
     )
 
 
@@ -242,6 +247,8 @@ def _readings(state: State, installation: Installation) -> Iterator[Reading]:
         yield Reading("country_refused", pause.refusals, subject=f"{pause.country} by {pause.gateway}")
     for path in state.unproven:
         yield Reading("path_unproven", path.seconds, path.since, f"{path.country} by {path.gateway}")
+    for queue in state.stranded:
+        yield Reading("texts_stranded", 1, subject=queue)
     yield _age("texts_unread", state.texts.since, state.at)
     yield _age("receipts_waiting", state.receipts.since, state.at)
 

@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 _LATELY = timedelta(minutes=10)
 """A gateway that refused so lately, and was not proven since, comes after those that did not."""
 _BATCH = 5000
+_FRONT = 5000
 _MOST_BATCHES = 4
 _SENDERS_WOKEN = 2
 _QUIET_SECONDS = 10.0
@@ -105,6 +106,22 @@ def reroute(gateways: Gateways, wakeups: Wakeups, quiet: Quiet | None = None) ->
         if gateway in QUEUES:
             wakeups.kick(gateway, _SENDERS_WOKEN)
     return dict(moved)
+
+
+def stranded(session: AnySession, gateways: Gateways) -> list[tuple[str, Country]]:
+    """Where texts of real alerts wait although they are refused, and none of the gateways can take them instead:
+    gateway and country, None for those of which we do not know it."""
+    waiting = {name: queries.countries_in_front(session, name, _FRONT) for name in ACTUAL_GATEWAYS}
+    if not any(waiting.values()):
+        return []
+    chooser = Chooser(session, gateways)
+    found = []
+    for source, countries in waiting.items():
+        for country in countries:
+            able = chooser.choose(ACTUAL_GATEWAYS, Needs(), country).open
+            if not able:
+                found.append((source, country))
+    return found
 
 
 def _moves(session: AnySession, gateways: Gateways) -> Iterable[tuple[Detour, Needs, Move]]:

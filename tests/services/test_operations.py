@@ -105,6 +105,11 @@ SITUATIONS = {
         ("country_refused", "LY by exercise"),
         0,
     ),
+    "refused and no other gateway": (
+        [(QUEUED + ", gateway = 'twilio'", 0)],
+        ("texts_stranded", "LY by twilio"),
+        0,
+    ),
     "unknown for long": (
         [("update messages set state = 'unknown', sending_at = :at", 400)],
         ("fate_unknown", "exercise"),

@@ -20,7 +20,8 @@ from consular.queries import capabilities, counters
 from consular.queueing import wakeups
 from consular.services import alerts, dispatch, routing
 from consular.services.delivery import Pace, drain
-from consular.services.routing import Quiet, reroute, routes_for
+from consular.services.operations import Installation, look
+from consular.services.routing import Quiet, reroute, routes_for, stranded
 from consular.services.texts import TextBook
 from consular.services.ways import Ways, seed_capabilities
 from tests.alert_world import DRAFT, AlertWorld, people
@@ -426,6 +427,19 @@ def test_many_texts_move_in_batches_the_most_urgent_first(session, monkeypatch):
     while reroute(BOTH, wakeups):
         pass
     assert by_gateway(session) == {"http": 30}
+
+
+def test_what_has_no_other_way_is_an_alarm_until_it_has_one(session):
+    waiting_at_twilio(session)
+    assert stranded(session, BOTH) == []
+    assert stranded(session, {"twilio"}) == [("twilio", "LY")]
+    refuse(session, "http")
+    refuse(session, "twilio")
+    assert stranded(session, BOTH) == [("twilio", "LY")]
+    report = look(Installation(frozenset(BOTH), None), utc_now())
+    assert ("texts_stranded", "LY by twilio") in {(one.alarm.name, one.subject) for one in report.alarms}
+    set_messages(session, "state = 'accepted'")
+    assert stranded(session, BOTH) == []
 
 
 # the table
