@@ -31,14 +31,14 @@ from consular.domain.cap import Category, Certainty, MsgType, ResponseType, Seve
 from consular.errors import NotFoundError
 from consular.extensions import cipher
 from consular.locales import LANGUAGES
-from consular.models.alerts import Alert, AlertDecision, AlertEvent, AlertInfo
+from consular.models.alerts import Alert, AlertEvent, AlertInfo
 from consular.models.crises import Crisis
 from consular.models.officers import Officer
 from consular.queries import alerts as queries
 from consular.queries.alerts import AlertView, Words
 from consular.queries.audience import count_people, phone_countries
 from consular.queueing import QUEUES, wakeups
-from consular.services import audit, dispatch, routing, social
+from consular.services import dispatch, routing, social
 from consular.services.alert_refusals import (
     AlreadyIssuedError,
     EditedMeanwhileError,
@@ -49,6 +49,7 @@ from consular.services.alert_refusals import (
     required_note,
 )
 from consular.services.audit import AnySession
+from consular.services.decisions import decide
 from consular.services.texts import needs_of
 from consular.services.transactions import unit_of_work
 from consular.services.ways import Gateways
@@ -92,7 +93,7 @@ def write(crisis_id: UUID, draft: AlertDraft, officer_id: UUID, now: datetime) -
         _fill(alert, draft, now)
         session.add(alert)
         session.flush()
-        _decide(session, alert, AlertAction.EDIT, officer_id, now)
+        decide(session, alert, AlertAction.EDIT, officer_id, now)
     return alert_id
 
 
@@ -110,7 +111,7 @@ def edit(alert_id: UUID, draft: AlertDraft, seen_revision: int, officer_id: UUID
         alert.submitted_hash = alert.submitted_count = None
         _fill(alert, draft, now)
         session.flush()
-        _decide(session, alert, AlertAction.EDIT, officer_id, now)
+        decide(session, alert, AlertAction.EDIT, officer_id, now)
 
 
 def submit(alert_id: UUID, officer_id: UUID, now: datetime, *, gateways: Gateways) -> None:
@@ -134,7 +135,7 @@ def submit(alert_id: UUID, officer_id: UUID, now: datetime, *, gateways: Gateway
         alert.submitted_count = people
         alert.submitted_hash = content_hash(content_of(alert), alert.audience, people)
         session.flush()
-        _decide(session, alert, AlertAction.SUBMIT, officer_id, now)
+        decide(session, alert, AlertAction.SUBMIT, officer_id, now)
 
 
 def withdraw(alert_id: UUID, officer_id: UUID, now: datetime) -> None:
@@ -164,7 +165,7 @@ def cancel(alert_id: UUID, officer_id: UUID, now: datetime) -> int:
         event = _event_of(session, alert_id) if was_issued else None
         stopped = _stop_event(session, event, officer_id, now) if event is not None and not event.stopped_at else 0
         session.flush()
-        _decide(session, alert, AlertAction.CANCEL, officer_id, now, detail={"not_sent": stopped})
+        decide(session, alert, AlertAction.CANCEL, officer_id, now, detail={"not_sent": stopped})
     return stopped
 
 
@@ -209,7 +210,7 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
         social.queue_posts(session, event, now, outlets)
         alert.state = after
         session.flush()
-        _decide(session, alert, AlertAction.APPROVE, officer_id, now, detail={"people": event.people})
+        decide(session, alert, AlertAction.APPROVE, officer_id, now, detail={"people": event.people})
         event_id = event.id
     for gateway in sorted(count.gateways & {*QUEUES}):
         wakeups.kick(gateway, _SENDERS_WOKEN)
@@ -230,7 +231,7 @@ def stop(event_id: UUID, officer_id: UUID, now: datetime) -> int:
         alert.state = _next(alert, AlertAction.STOP, officer_id)
         stopped = _stop_event(session, event, officer_id, now)
         session.flush()
-        _decide(session, alert, AlertAction.STOP, officer_id, now, detail={"not_sent": stopped})
+        decide(session, alert, AlertAction.STOP, officer_id, now, detail={"not_sent": stopped})
     return stopped
 
 
@@ -276,7 +277,7 @@ def _transition(alert_id: UUID, action: AlertAction, officer_id: UUID, now: date
         alert = _lock(session, alert_id)
         alert.state = _next(alert, action, officer_id)
         session.flush()
-        _decide(session, alert, action, officer_id, now, note=note)
+        decide(session, alert, action, officer_id, now, note=note)
 
 
 def _lock(session: AnySession, alert_id: UUID) -> Alert:
@@ -339,34 +340,6 @@ def _stop_event(session: AnySession, event: AlertEvent, officer_id: UUID, now: d
     session.flush()
     social.cancel_unsent(session, event.id, now)
     return dispatch.cancel_unsent(session, event.id, now)
-
-
-def _decide(
-    session: AnySession,
-    alert: Alert,
-    action: AlertAction,
-    officer_id: UUID,
-    now: datetime,
-    *,
-    note: str | None = None,
-    detail: dict[str, Any] | None = None,
-) -> None:
-    decision_id = uuid4()
-    session.add(
-        AlertDecision(
-            id=decision_id,
-            alert_id=alert.id,
-            action=action,
-            officer_id=officer_id,
-            content_hash=alert.submitted_hash,
-            note_sealed=cipher.seal(note, "alert_decisions.note", decision_id) if note else None,
-            decided_at=now,
-        )
-    )
-    state = {"state": alert.state.value, "revision": alert.revision}
-    audit.record(
-        session, now, f"alert_{action.value}", "alert", alert.id, officer_id=officer_id, detail=state | (detail or {})
-    )
 
 
 def _facts(alert: Alert) -> AlertFacts:
