@@ -42,7 +42,7 @@ def show() -> None:
     with application():
         found = canaries.seen()
     if not found:
-        click.echo("No test text was sent yet.")
+        click.echo("No test text in the last seven days.")
     for one in found:
         click.echo(
             f"{one.country} {one.phone} by {one.gateway}: {canaries.result_words(one)}"

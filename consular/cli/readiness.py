@@ -40,7 +40,7 @@ def readiness(country: str | None, as_json: bool, max_age: int) -> None:
     code = _code(country) if country else None
     with application() as app:
         service.refresh(now)
-        counted = service.look(service.Means.of(app.config["CONSULAR"]), code)
+        counted = service.look(service.Means.of(app.config["CONSULAR"]), now, code)
     found = worst_first(counted.countries, now, age)
     if as_json:
         click.echo(json.dumps([_facts(one, now, age) for one in found], default=_plain, indent=2))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
 
+from consular.clock import utc_now
 from consular.domain.canaries import CANARY_PRIORITY, CANARY_VALIDITY
 from consular.domain.delivery import ALERT_PRIORITIES
 from consular.extensions import db
 
 AnySession = Session | scoped_session[Session]
 
+LATELY = timedelta(days=7)
 _LOCK = 7_206_913
 
 _BUSY = text("""
@@ -68,7 +70,8 @@ from canaries k join messages m on m.id = k.message_id left join officers o on o
 """
 
 _LATEST = text(f"""
-select distinct on (k.gateway, k.endpoint_index) {_FACTS} order by k.gateway, k.endpoint_index, k.created_at desc
+select distinct on (k.gateway, k.endpoint_index) {_FACTS} where k.day >= cast(:since as date)
+order by k.gateway, k.endpoint_index, k.created_at desc
 """)
 
 _HISTORY = text(f"select {_FACTS} order by k.created_at desc, k.gateway, k.id limit :limit")
@@ -127,8 +130,8 @@ def forget(session: AnySession, before: datetime) -> int:
 
 
 def latest() -> Sequence[Row[Any]]:
-    """The newest test text of each handset and gateway, with its message's state."""
-    return db.session.execute(_LATEST).all()
+    """The newest test text of each handset and gateway that was tested lately, with its message's state."""
+    return db.session.execute(_LATEST, {"since": utc_now().date() - LATELY}).all()
 
 
 def history(limit: int) -> Sequence[Row[Any]]:

@@ -131,7 +131,7 @@ def send_now(plan: Plan, now: datetime, asked_by: UUID | None = None) -> Sent:
 
 
 def seen() -> list[Seen]:
-    """The newest test text of each handset and gateway."""
+    """The newest test text of each handset and gateway, of the last seven days."""
     with unit_of_work():
         return [_seen(row) for row in canaries.latest()]
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row
 
-from consular.domain.gateways import ACTUAL_GATEWAYS
+from consular.domain.gateways import ACTUAL_GATEWAYS, SMPP
 from consular.domain.readiness import CountryReadiness, Path, Phones, Proof
 from consular.domain.routing import Choice, Needs
 from consular.models.readiness import PhonePart
 from consular.queries import operations, readiness
 from consular.services.canaries import Plan
+from consular.services.operations import BindSeen
 from consular.services.proofs import all_proofs
 from consular.services.routing import Chooser
 from consular.services.transactions import unit_of_work
@@ -30,6 +31,7 @@ STALE = timedelta(minutes=30)
 
 _ANSWERED = Needs(asks_for_reply=True)
 _TOLD = Needs()
+_NO_CONNECTION = "there is no connection to the operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +68,34 @@ def refresh(now: datetime, max_age: timedelta = EVERY) -> bool:
     return True
 
 
-def look(means: Means, country: str | None = None) -> Counted:
+def look(means: Means, now: datetime, country: str | None = None) -> Counted:
     """How ready each country with people is, or the one that is asked for; from the last count of people."""
     with unit_of_work() as session:
-        beat = operations.heartbeats().get(TASK)
+        beats = operations.heartbeats()
         rows = sorted(readiness.counts(country), key=lambda row: row.country)
-        paths = _Paths(Chooser(session, means.senders), all_proofs(), means)
+        paths = _Paths(Chooser(session, means.senders), all_proofs(), means, _cut_off(beats.get(SMPP), now))
         found = [_country(code, list(mine), paths) for code, mine in groupby(rows, key=lambda row: row.country)]
         if country is not None:
             found = [_with_own_numbers(next(iter(found), CountryReadiness(country, [], 0, 0, 0)), paths)]
-    return Counted(found, beat.done_at if beat is not None else None)
+    return Counted(found, beats[TASK].done_at if TASK in beats else None)
+
+
+def _cut_off(beat: Row[Any] | None, now: datetime) -> frozenset[str]:
+    """Gateways whose one connection does not stand: what is queued there waits."""
+    bind = BindSeen(beat.ran_at, beat.done_at, beat.failure) if beat is not None else BindSeen()
+    return frozenset() if bind.stands(now) else frozenset({SMPP})
 
 
 class _Paths:
     """The ways to the phones of each country, looked up once."""
 
-    def __init__(self, chooser: Chooser, proofs: Mapping[tuple[str, str], Proof], means: Means) -> None:
+    def __init__(
+        self, chooser: Chooser, proofs: Mapping[tuple[str, str], Proof], means: Means, cut_off: frozenset[str]
+    ) -> None:
         self._chooser = chooser
         self._proofs = proofs
         self._means = means
+        self._cut_off = cut_off
         self._known: dict[str, list[Path]] = {}
 
     def to(self, country: str) -> list[Path]:
@@ -99,12 +110,17 @@ class _Paths:
             yield Path(
                 gateway=name,
                 is_right=name in able,
-                is_open=name in choice.open,
-                reason=None if name == choice.best and name in choice.open else choice.reasons.get(name),
+                is_open=name in choice.open and name not in self._cut_off,
+                reason=self._reason(name, choice),
                 proof=self._proofs.get((name, country), Proof()),
                 takes_replies=self._chooser.table.of(name, country or None).is_two_way,
                 has_handset=(name, country) in self._means.tested,
             )
+
+    def _reason(self, name: str, choice: Choice) -> str | None:
+        if name in choice.open and name in self._cut_off:
+            return _NO_CONNECTION
+        return None if name == choice.best and name in choice.open else choice.reasons.get(name)
 
     def _choose(self, country: str) -> Choice:
         """As for an alert that asks for a reply; where nobody could answer, as for one that only tells."""

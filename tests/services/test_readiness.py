@@ -26,7 +26,7 @@ INDIAN = "+919800000001"
 
 def look(country: str = "LY", means: Means = MEANS, now: datetime = NOW) -> CountryReadiness:
     readiness.refresh(now, timedelta(0))
-    (found,) = readiness.look(means, country).countries
+    (found,) = readiness.look(means, now, country).countries
     return found
 
 
@@ -35,6 +35,16 @@ def proven(gateway: str, country: str, at: datetime = NOW) -> None:
         text("insert into path_proofs (gateway, country, accepted_at, delivered_at) values (:g, :c, :at, :at)"),
         {"g": gateway, "c": country, "at": at},
     )
+    db.session.commit()
+
+
+def bind(failure: str | None = None) -> None:
+    """The one connection to the SMSC stands, or not."""
+    statement = """
+        insert into heartbeats (task, ran_at, done_at, failure) values ('smpp', :now, :now, :failure)
+        on conflict (task) do update set failure = excluded.failure
+    """
+    db.session.execute(text(statement), {"now": NOW, "failure": failure})
     db.session.commit()
 
 
@@ -102,6 +112,7 @@ def test_somebody_with_two_stays_counts_once_in_each_country(session):
 def test_the_gateway_is_chosen_by_the_country_of_the_number(crowd):
     capability("twilio", "IN", is_usable=False)
     capability("twilio", "LY")
+    bind()
     found = look()
     ways = {one.country: one.way.gateway for one in found.phones}
     assert ways == {"LY": "twilio", "IN": "smpp"}
@@ -127,6 +138,17 @@ def test_texts_that_would_wait_are_not_reached_now(crowd):
     found = look(means=only)
     assert (found.reachable, found.waiting) == (1, 3)
     assert "it refuses this country" in found.phones[0].best.reason
+
+
+def test_an_smsc_without_a_connection_reaches_nobody_now(crowd):
+    only = replace(MEANS, senders={"smpp": "+218900000"})
+    bind("refused")
+    found = look(means=only)
+    assert (found.reachable, found.waiting) == (0, 4)
+    assert found.phones[0].best.reason == "there is no connection to the operator"
+    bind()
+    assert look(means=only).reachable == 4
+    assert look(means=only, now=NOW + timedelta(minutes=1)).reachable == 0, "its process says nothing any more"
 
 
 def test_without_a_real_gateway_nobody_is_reachable(crowd):
@@ -165,7 +187,7 @@ def test_all_countries_are_there_once(crowd):
     make_people(crowd, [phone(77)], country="TN")
     crowd.commit()
     readiness.refresh(NOW, timedelta(0))
-    assert [(one.country, one.people) for one in readiness.look(MEANS).countries] == [("LY", 7), ("TN", 1)]
+    assert [(one.country, one.people) for one in readiness.look(MEANS, NOW).countries] == [("LY", 7), ("TN", 1)]
 
 
 def test_people_are_counted_again_only_when_it_is_time(session):
@@ -175,9 +197,9 @@ def test_people_are_counted_again_only_when_it_is_time(session):
     make_people(session, [phone(50)])
     session.commit()
     assert not readiness.refresh(NOW + timedelta(minutes=9))
-    assert readiness.look(MEANS, "LY").countries[0].people == 1
+    assert readiness.look(MEANS, NOW, "LY").countries[0].people == 1
     assert readiness.refresh(NOW + timedelta(minutes=11))
-    counted = readiness.look(MEANS, "LY")
+    counted = readiness.look(MEANS, NOW, "LY")
     assert (counted.countries[0].people, counted.counted_at) == (2, NOW + timedelta(minutes=11))
 
 

@@ -29,7 +29,7 @@ def readiness() -> ResponseReturnValue:
         abort(404)
     now = utc_now()
     service.refresh(now, service.STALE)
-    counted = service.look(Means.of(current_app.config["CONSULAR"]), code or None)
+    counted = service.look(Means.of(current_app.config["CONSULAR"]), now, code or None)
     shared = {
         "now": now,
         "counted_at": counted.counted_at,

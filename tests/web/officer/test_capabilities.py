@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 
+from consular.domain.gateways import ACTUAL_GATEWAYS
 from consular.permissions import Role
 from consular.queries import capabilities
-from consular.services import ways
 from tests.alert_world import browser, csrf, hidden, officer
 from tests.factories import rows
+from tests.services.test_canaries import capability
 from tests.web.officer.conftest import text_of
 
 PAGE, NEW = "/officer/gateways", "/officer/gateways/new"
@@ -37,7 +39,8 @@ FORM = {
 
 @pytest.fixture
 def pages(app, session):
-    ways.seed_capabilities()
+    for gateway in ACTUAL_GATEWAYS:
+        capability(gateway, "*", source="Public page", as_of=date(2026, 11, 21))
     officer(Role.ADMINISTRATOR)
     return browser(app, "administrator")
 
@@ -58,7 +61,7 @@ def errors(answer) -> set[str]:
 def test_what_came_with_the_release_says_so_with_source_and_date(pages):
     page = text_of(pages.get(PAGE).text)
     assert "Everywhere else, twilio" in page
-    assert "as supplied Twilio documentation" in page
+    assert "as supplied Public page" in page
     assert "as of 21 Nov 2026" in page
 
 
