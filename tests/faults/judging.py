@@ -120,8 +120,8 @@ def _count(stage: Stage, play: Play, log: list[dict[str, Any]]) -> None:
         verdict.lost += _lost(alert, rows, accepted, unexplained)
         verdict.lost += _lost_receipts(stage, {row[0] for row in rows}, log)
     if any(alert.leaves for alert in play.alerts):
-        play.must(bool(play.rested_at), f"not at rest {LONGEST_RECOVERY:.0f} s after the fault")
         verdict.recovered = (play.rested_at or time.time()) - play.ended_at
+        play.must(verdict.recovered <= LONGEST_RECOVERY, f"not at rest {LONGEST_RECOVERY:.0f} s after the fault")
     verdict.lost += _lost_texts(stage, play.taken)
 
 

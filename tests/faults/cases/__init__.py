@@ -8,5 +8,5 @@ from tests.faults.story import Case
 FIRST: list[Case] = [*processes.CASES, *stores.CASES, *webhooks.CASES]
 """What leaves nothing behind for long."""
 
-SECOND: list[Case] = [*gateways.CASES, *officers.CASES]
+SECOND: list[Case] = [*gateways.CASES, *officers.CASES, *gateways.LAST]
 """What keeps the gateway's line busy or paused."""

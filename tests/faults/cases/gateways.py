@@ -219,6 +219,8 @@ def _until_tried(play: Play, alert: object, seconds: float = 60.0) -> None:
 
 
 CASES = [
+    Case("F15", "country refused (21408)", "P5", "<= 20 requests; all leave once after", country_refused, is_ci=True),
+    Case("F15b", "account refused (20003)", "P5", "<= 20 requests; all leave once after", account_refused),
     Case("F27", "the gateway's name is not found", "P5", "not sent, nothing in doubt", no_names),
     Case("F10", "429, 429 with Retry-After 20", "P5", "rate falls within 5 s, the wait is kept", too_many),
     Case(
@@ -231,7 +233,8 @@ CASES = [
     ),
     Case("F12", "hangs of six kinds", "P5", "no request above its limit", hang, nothing_hung),
     Case("F13", "reset, cut off, HTML, wrong id, redirect", "P5", "no redirect followed", broken_answers),
-    Case("F14", "list late, failing, silent for ever", "reconcile", "the class decides", silent_list, by_its_class),
-    Case("F15", "country refused (21408)", "P5", "<= 20 requests; all leave once after", country_refused, is_ci=True),
-    Case("F15b", "account refused (20003)", "P5", "<= 20 requests; all leave once after", account_refused),
 ]
+"""First those whose refusals would also strike what earlier cases left in doubt."""
+
+LAST = [Case("F14", "list late, failing, silent for ever", "reconcile", "the class decides", silent_list, by_its_class)]
+"""Its gateway stays as it is until everything has come to rest."""
