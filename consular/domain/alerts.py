@@ -35,6 +35,8 @@ class AlertAction(StrEnum):
     WITHDRAW = "withdraw"
     CANCEL = "cancel"
     STOP = "stop"
+    SEND_HELD = "send_held"
+    END_HELD = "end_held"
 
 
 class MessageClass(StrEnum):
@@ -73,6 +75,9 @@ _NEXT: dict[tuple[AlertState, AlertAction], AlertState] = {
     (AlertState.AWAITING_APPROVAL, AlertAction.APPROVE): AlertState.ISSUED,
     (AlertState.ISSUED, AlertAction.STOP): AlertState.ISSUED,
     (AlertState.ISSUED, AlertAction.CANCEL): AlertState.CANCELLED,
+    (AlertState.ISSUED, AlertAction.SEND_HELD): AlertState.ISSUED,
+    (AlertState.ISSUED, AlertAction.END_HELD): AlertState.ISSUED,
+    (AlertState.CANCELLED, AlertAction.END_HELD): AlertState.CANCELLED,
 }
 EDITABLE = frozenset(state for state, action in _NEXT if action is AlertAction.EDIT)
 _FOUR_EYES = {AlertAction.APPROVE, AlertAction.RETURN, AlertAction.REJECT}

@@ -15,6 +15,7 @@ from consular.models import (  # noqa: F401
     proofs,
     readiness,
     receipts,
+    restores,
     social,
     statuses,
 )

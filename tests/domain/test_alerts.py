@@ -37,6 +37,9 @@ ALLOWED = {
     (AlertState.AWAITING_APPROVAL, AlertAction.APPROVE),
     (AlertState.ISSUED, AlertAction.STOP),
     (AlertState.ISSUED, AlertAction.CANCEL),
+    (AlertState.ISSUED, AlertAction.SEND_HELD),
+    (AlertState.ISSUED, AlertAction.END_HELD),
+    (AlertState.CANCELLED, AlertAction.END_HELD),
 }
 
 
