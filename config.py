@@ -119,7 +119,7 @@ class Config:
     exercise_telegram_channel: str | None = None
     trusted_proxies: int = 0
     max_request_bytes: int = 262_144
-    lease_seconds: int = 60
+    lease_seconds: int = 30
     session_idle_minutes: int = 60
     session_hours: int = 12
     metrics_token: str | None = field(default=None, repr=False)
@@ -169,7 +169,7 @@ class _Reader:
             **self._accounts("EXERCISE_", None),
             "trusted_proxies": self._number("TRUSTED_PROXIES", 0),
             "max_request_bytes": self._number("MAX_REQUEST_BYTES", 262_144),
-            "lease_seconds": self._number("LEASE_SECONDS", 60, least=20),
+            "lease_seconds": self._number("LEASE_SECONDS", 30, least=20),
             "session_idle_minutes": self._number("SESSION_IDLE_MINUTES", 60, least=1),
             "session_hours": self._number("SESSION_HOURS", 12, least=1),
             "metrics_token": self._secret("METRICS_TOKEN") if self._text("METRICS_TOKEN") else None,
