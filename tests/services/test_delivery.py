@@ -144,8 +144,10 @@ def test_each_outcome_is_recorded(session, answer, state, error, waits):
     assert_counted(event_id)
 
 
-def test_a_refused_account_stops_the_line_after_a_few_requests(session):
+@pytest.mark.parametrize("countries", [1, 26])
+def test_a_refused_account_stops_the_line_after_a_few_requests(session, countries):
     alert_everybody(session, 300)
+    set_messages(session, f"country = 'A' || chr(65 + (id % {countries})::int)")
     gateway = FakeGateway(answer=refused("20003", RefusalScope.ACCOUNT), concurrency=200)
     send(gateway)
     assert 1 <= len(gateway.submitted) <= 20
