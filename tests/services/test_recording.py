@@ -1,0 +1,201 @@
+"""Answers count whenever they come; a gateway that gives none is left alone; what could not leave in time stays."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+import pytest
+from sqlalchemy import text
+
+from consular.queries import delivery as statements
+from consular.queries.delivery import OutcomeRow
+from consular.services import sweeping
+from consular.services.delivery import Drain
+from consular.services.ports import Ports, SystemClock
+from consular.services.preparing import address_of
+from consular.services.sql_store import SqlStore
+from consular.services.texts import TextBook
+from tests.factories import alert_everybody, message_ids, rows, set_messages, states
+from tests.fakes import FakeGateway, accepted, lost, refused
+from tests.services.test_delivery import FAST, assert_counted, never, send
+
+
+class ShiftedClock(SystemClock):
+    """A clock that a frozen process finds moved on."""
+
+    gone = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.gone
+
+
+def line(session):
+    return session.execute(
+        text("select pause_reason, extract(epoch from paused_until - now()) as seconds from senders")
+    ).one()
+
+
+def open_again(session) -> None:
+    """The pause is over."""
+    session.execute(text("update senders set paused_until = now() - interval '1 second'"))
+    session.commit()
+
+
+def attempt(session, state: str, **values) -> OutcomeRow:
+    """An answer for the only message's present attempt."""
+    row = session.execute(text("select id, attempt_id from messages")).one()
+    outcome = {"accepted": "accepted", "refused": "refused", "queued": "not_sent"}[state]
+    sid = "SMlate" if state == "accepted" else None
+    return OutcomeRow(row.id, row.attempt_id, state, outcome, sid, None, None, 200, 0.1, 0.0, **values)
+
+
+def test_a_gateway_that_gives_no_answer_is_left_alone_after_twenty_requests(session):
+    event_id = alert_everybody(session, 200)
+    gateway = FakeGateway(answer=lost, concurrency=200)
+    send(gateway)
+    assert len(gateway.submitted) == 20
+    assert states(session) == {"unknown": 20, "queued": 180}
+    reason, seconds = line(session)
+    assert reason == "no_answer"
+    assert 50 < seconds <= 60
+    assert_counted(event_id)
+
+
+def test_it_is_tried_with_two_requests_until_it_answers_again(session):
+    alert_everybody(session, 200)
+    gateway = FakeGateway(answer=lost, concurrency=200)
+    send(gateway)
+    open_again(session)
+    send(gateway)
+    assert len(gateway.submitted) == 22
+    assert line(session).pause_reason == "no_answer"
+    open_again(session)
+    gateway.answer = accepted
+    send(gateway)
+    assert states(session) == {"unknown": 22, "accepted": 178}
+    assert line(session).pause_reason is None
+
+
+def test_a_gateway_that_hangs_in_the_middle_is_found_out_too(session):
+    alert_everybody(session, 400)
+    gateway = FakeGateway(concurrency=50)
+    gateway.answer = lambda request: accepted(request) if len(gateway.taken) < 100 else lost(request)
+    send(gateway)
+    assert states(session)["unknown"] <= 20 + 50
+    assert line(session).pause_reason == "no_answer"
+
+
+@pytest.mark.parametrize("heard", [accepted, refused("21211")], ids=["accepted", "refused"])
+def test_single_losses_pause_nothing(session, heard):
+    alert_everybody(session, 120)
+    gateway = FakeGateway()
+    kinds = cycle((lost, lost, heard))
+    gateway.answer = lambda request: next(kinds)(request)
+    gateway.concurrency = 1
+    send(gateway)
+    assert set(states(session)) <= {"unknown", "accepted", "refused"}
+    assert line(session).pause_reason is None
+
+
+def test_what_a_frozen_worker_could_not_hand_over_in_time_goes_back(session):
+    event_id = alert_everybody(session, 3)
+    gateway, clock, book = FakeGateway(), ShiftedClock(), TextBook("https://consular.test")
+    ports = Ports(SqlStore(book), book, address_of, clock)
+    for point in Drain(gateway, ports, FAST, "frozen", never).steps(10):
+        if point.name == "marked" and not clock.gone:
+            assert states(session) == {"sending": 3}
+            clock.gone = 4.1
+    assert gateway.submitted == []
+    assert states(session) == {"queued": 3}
+    assert rows(session, "select distinct outcome, error_code from message_attempts") == [("not_sent", "lease")]
+    assert_counted(event_id)
+
+
+def test_a_worker_that_is_dropped_at_a_point_does_nothing_more(session):
+    alert_everybody(session, 3)
+    book = TextBook("https://consular.test")
+    steps = Drain(FakeGateway(), Ports(SqlStore(book), book, address_of), FAST, "killed", never).steps(10)
+    for point in steps:
+        if point.name == "marked":
+            break
+    steps.close()
+    assert states(session) == {"sending": 3}
+
+
+def test_an_attempt_is_dated_by_when_it_left_however_late_it_is_written(session):
+    alert_everybody(session, 1)
+    gateway, clock, book = FakeGateway(), ShiftedClock(), TextBook("https://consular.test")
+    for point in Drain(gateway, Ports(SqlStore(book), book, address_of, clock), FAST, "slow", never).steps(10):
+        if point.name == "record":
+            clock.gone = 40.0
+    (row,) = rows(session, "select extract(epoch from recorded_at - started_at) as age from message_attempts")
+    assert float(row.age) == pytest.approx(40.0, abs=1.0)
+
+
+def unknown_after_lease(session) -> None:
+    """A worker was frozen with its request in flight, and its lease was given up."""
+    alert_everybody(session, 1)
+    (claimed,) = statements.claim(session, "exercise", "frozen", 1, 60)
+    statements.mark_sending(session, [(claimed.id, claimed.attempt_id)], 60)
+    set_messages(session, "lease_until = now() - interval '1 second'")
+    sweeping.sweep()
+    assert states(session) == {"unknown": 1}
+
+
+@pytest.mark.parametrize("state", ["accepted", "refused", "queued"])
+def test_an_answer_after_the_lease_settles_the_doubt(session, state):
+    unknown_after_lease(session)
+    (changed,) = statements.record(session, "exercise", "frozen", [attempt(session, state)])
+    assert (changed.before, changed.after) == ("unknown", state)
+    assert rows(session, "select possible_duplicate from messages") == [(False,)]
+
+
+@pytest.mark.parametrize(
+    ("assignments", "is_heard"),
+    [
+        ("state = 'queued'", True),
+        ("state = 'held'", True),
+        ("state = 'cancelled'", True),
+        ("state = 'expired'", True),
+        ("state = 'failed', error_code = 'no_trace'", True),
+        ("state = 'failed', error_code = '30005'", False),
+        ("state = 'claimed', attempt_id = gen_random_uuid()", True),
+        ("state = 'sending', attempt_id = gen_random_uuid()", False),
+        ("state = 'delivered'", False),
+    ],
+)
+def test_that_a_text_was_taken_is_proof_whatever_was_decided_meanwhile(session, assignments, is_heard):
+    unknown_after_lease(session)
+    late = attempt(session, "accepted")
+    set_messages(session, assignments)
+    before = states(session)
+    assert len(statements.record(session, "exercise", "frozen", [late])) == is_heard
+    assert states(session) == ({"accepted": 1} if is_heard else before)
+
+
+def test_a_report_outranks_what_was_decided_without_one(session):
+    from tests.services.test_receipts import apply, report
+
+    unknown_after_lease(session)
+    attempt_id = attempt(session, "accepted").attempt_id
+    set_messages(session, "state = 'failed', error_code = 'no_trace'")
+    report(attempt_id, "sent")
+    apply()
+    assert states(session) == {"sent": 1}
+
+
+def test_a_clock_that_was_put_back_does_not_stop_the_line(session):
+    alert_everybody(session, 2)
+    statements.open_line(session, "exercise")
+    session.execute(text("update senders set next_free_at = now() + interval '1 hour'"))
+    session.commit()
+    assert send(FakeGateway()) == 2
+
+
+def test_a_stop_that_the_gateway_knows_counts_again_after_it_was_taken_back(session):
+    alert_everybody(session, 1)
+    (number,) = message_ids(session)
+    statements.note_stops(session, [number])
+    session.execute(text("update opt_outs set ended_at = now()"))
+    statements.note_stops(session, [number])
+    assert rows(session, "select ended_at from opt_outs") == [(None,)]
