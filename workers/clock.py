@@ -3,7 +3,6 @@ sweeps."""
 
 from __future__ import annotations
 
-import signal
 import sys
 
 import structlog
@@ -38,8 +37,7 @@ def tick() -> None:
 def main() -> int:
     """Tick until stopped."""
     configure_logs()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runtime.stopping.set())
+    runtime.heed_signals()
     with runtime.application().app_context():
         watch.start()
         while not runtime.stopping.wait(TICK_SECONDS):

@@ -4,6 +4,7 @@ stop."""
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 from functools import cache
@@ -18,6 +19,19 @@ from consular.startup import start
 
 stopping = threading.Event()
 WORKER_NAME = f"{socket.gethostname()[:40]}-{os.getpid()}"
+
+
+def heed_signals() -> None:
+    """Stop when told to. A second signal changes nothing: it must not even come while the first is being noted, since
+    an Event that is set from within its own set() waits for itself for ever."""
+
+    def stop(*_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 from pathlib import PurePath
@@ -23,8 +22,7 @@ log = structlog.get_logger(__name__)
 def main() -> int:
     """Send and listen until stopped; without SMPP_* settings only wait for that."""
     configure_logs()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runtime.stopping.set())
+    runtime.heed_signals()
     with runtime.application().app_context():
         if runtime.adapters().gateway_config(SMPP) is None:
             log.info("smpp_not_configured", cure="set SMPP_HOST and the others; until then this process only waits")
@@ -35,10 +33,9 @@ def main() -> int:
 
 
 def _own() -> None:
-    arrivals = Arrivals(SMPP)
     stopping = runtime.stopping
     means = Means(runtime.book(), runtime.pace(SMPP), runtime.WORKER_NAME, stopping.wait, stopping.is_set)
-    bind = Bind(BindLock(db.engine.url), lambda: runtime.adapters().open_smpp(arrivals.store), means)
+    bind = Bind(BindLock(db.engine.url), lambda: runtime.adapters().open_smpp(Arrivals(SMPP).store), means)
     try:
         while not runtime.stopping.is_set():
             try:

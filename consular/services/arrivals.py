@@ -70,11 +70,11 @@ class _Earlier:
 
 
 class Arrivals:
-    """The storing of one process and gateway.
+    """The storing for one opened gateway, made when that is opened.
 
-    Nothing in a deliver_sm tells a text that comes again from one that is sent twice; within a process the adapter
-    knows which were confirmed. Of an earlier process that was killed only the texts stored last may not have been: one
-    of those that comes again, the same to the octet, is the same text.
+    Nothing in a deliver_sm tells a text that comes again from one that is sent twice; the adapter knows which of its
+    own were confirmed. Of those before it, of a process that was killed, only the texts stored last may not have been:
+    one of those that comes again, the same to the octet, is the same text.
     """
 
     def __init__(self, gateway: str) -> None:
@@ -90,9 +90,7 @@ class Arrivals:
                 receipts_stored.store(session, [self._receipt(one, now) for one in receipts_heard])
             for place, one in enumerate(texts):
                 at = now + timedelta(microseconds=place)
-                identity = self._identity(session, one, at)
-                row = (identity, one.sender, one.body, one.raw, at, InboundPath.WEBHOOK, len(one.missing))
-                texts_stored.store(session, inbound.new_row(self._gateway, *row))
+                texts_stored.store(session, self._text(self._identity(session, one, at), one, at))
         if receipts_heard:
             wakeups.kick("receipts", at_most_every=0.25)
         if texts:
@@ -101,6 +99,10 @@ class Arrivals:
     def _receipt(self, one: Receipt, now: datetime) -> dict[str, object]:
         identity = (one.message_id, one.attempt_id, one.status, one.error_code)
         return receipts.new_row(self._gateway, *identity, one.raw, now)
+
+    def _text(self, identity: str, one: Text, at: datetime) -> dict[str, object]:
+        row = inbound.new_row(self._gateway, identity, one.sender, one.body, one.raw, at, InboundPath.WEBHOOK)
+        return {**row, "missing_parts": len(one.missing)}
 
     def _identity(self, session: AnySession, one: Text, now: datetime) -> str:
         if now - self._began_at > REPEAT:

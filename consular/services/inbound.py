@@ -67,9 +67,8 @@ def new_row(
     raw: Sequence[tuple[str, str]],
     now: datetime,
     path: InboundPath,
-    missing_parts: int = 0,
 ) -> dict[str, Any]:
-    """One text as queries.inbound.store takes it. missing_parts: how many parts of it did not come."""
+    """One text as queries.inbound.store takes it; a whole one, see "missing_parts"."""
     inbound_id = uuid4()
     return {
         "id": inbound_id,
@@ -81,7 +80,7 @@ def new_row(
         "body_sealed": cipher.seal(body, "inbound_messages.body", inbound_id),
         "raw_sealed": cipher.seal(json.dumps(list(raw)), "inbound_messages.raw", inbound_id),
         "received_at": now,
-        "missing_parts": missing_parts,
+        "missing_parts": 0,
     }
 
 

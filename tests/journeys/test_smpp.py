@@ -29,7 +29,7 @@ from tests.verified_world import decide
 from tests.waiting import eventually
 from tests.workers.processes import CLOCK, environment, process, worker
 
-pytestmark = [pytest.mark.slow, pytest.mark.node]
+pytestmark = [pytest.mark.slow, pytest.mark.node, pytest.mark.timeout(240)]
 
 PHONES = [phone(number * 100 + 1) for number in range(1, 51)]  # by their last digits the SMSC refuses none of them
 ENGLISH, ARABIC = PHONES[:25], PHONES[25:]

@@ -87,6 +87,26 @@ def test_of_two_processes_one_binds_and_the_other_follows_it(
     assert (tmp_path / "2.log").read_text().count("stands by") == 1
 
 
+def test_a_text_that_comes_again_to_the_process_that_took_over_is_one_text(
+    committing: Flask, config: Config, smsc: Smsc, tmp_path: Path
+) -> None:
+    """As after a kill between storing and answering, which nobody can time: the SMSC did not hear the answer."""
+    env = settings(config, smsc)
+    with process(BIND, env, tmp_path / "1.log") as first, process(BIND, env, tmp_path / "2.log") as second:
+        assert eventually(lambda: len(smsc.binds) == 1)
+        assert eventually(lambda: "stands by" in (tmp_path / "1.log").read_text() + (tmp_path / "2.log").read_text())
+        asked = smsc.session.deliver(text(phone(1), b"2"))
+        assert eventually(lambda: smsc.answers().get(asked) == 0)
+        owner = first if "mine" in (tmp_path / "1.log").read_text() else second
+        owner.kill()
+        assert eventually(lambda: len(smsc.binds) == 2)
+        for _ in range(2):
+            again = smsc.session.deliver(text(phone(1), b"2"))
+            assert eventually(lambda asked=again: smsc.answers().get(asked) == 0)
+    found = rows(db.session, "select 1 from inbound_messages")
+    assert len(found) == 2, "once what came again, and once what was said again"
+
+
 def test_sigterm_finishes_what_is_in_flight(committing: Flask, config: Config, smsc: Smsc, tmp_path: Path) -> None:
     with process(BIND, settings(config, smsc, RATE="40"), tmp_path / "1.log") as started:
         assert eventually(lambda: len(smsc.binds) == 1)
