@@ -90,7 +90,11 @@ def test_single_losses_pause_nothing(session, heard):
     alert_everybody(session, 120)
     gateway = FakeGateway()
     kinds = cycle((lost, lost, heard))
-    gateway.answer = lambda request: next(kinds)(request)
+
+    def answer(request):
+        return next(kinds)(request)
+
+    gateway.answer = answer
     gateway.concurrency = 1
     send(gateway)
     assert set(states(session)) <= {"unknown", "accepted", "refused"}

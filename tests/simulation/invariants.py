@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from consular.domain.delivery import NO_TRACE, RANK, TERMINAL, MessageState, counted_as, message_number
+from consular.domain.delivery import NO_TRACE, RANK, MessageState, counted_as, message_number
 from consular.providers.twilio.codes import map_status
 from tests.simulation.operator import LAGS, LEASE_NEEDED, PAUSE_BEFORE_WRITE, Write
 from tests.simulation.rows import Message
-from tests.simulation.world import LEASE, RECOVERY, World
+from tests.simulation.settled import LEASE, SETTLED
+from tests.simulation.world import RECOVERY, World
 
 STOP_SECONDS = 5.0
 WINDOW_SECONDS = 10.0
 TOLERANCE = 1.05
-FINAL = frozenset({state.value for state in TERMINAL} | {"accepted", "sent", "held"})
 HANDED_OVER = ("accepted", "sent", "delivered", "read", "undelivered")
 DENIED = ("queued", "claimed", "sending", "cancelled", "expired", "refused")
 
@@ -28,7 +28,7 @@ def findings(world: World) -> list[str]:
 def conserved(world: World) -> Iterator[str]:
     """I1: every row ends in a final state or is held."""
     for message in world.store.messages.values():
-        if message.state not in FINAL:
+        if message.state not in SETTLED:
             yield f"{message.id}:{message.state}"
 
 

@@ -12,9 +12,10 @@ from consular.domain.alerts import MessageClass
 from tests.conftest import ROOT
 from tests.simulation.invariants import findings
 from tests.simulation.operator import KINDS, LISTS
+from tests.simulation.plan import Plan
 from tests.simulation.planted import PLANTED
 from tests.simulation.running import Summary, command, replay, simulate, table
-from tests.simulation.world import RECOVERY, Plan, World
+from tests.simulation.world import RECOVERY, World
 
 SEEDS = 20_000
 MOST_SEEDS_FOR_A_BUG = 8_000

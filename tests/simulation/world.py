@@ -17,8 +17,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
 
-from consular.domain.alerts import MessageClass
-from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, ALERT_PRIORITIES, TERMINAL
+from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, ALERT_PRIORITIES
 from consular.domain.references import reference_of
 from consular.domain.routing import EVERY_WAY, Way
 from consular.providers.twilio.codes import failure_reason, map_status
@@ -27,56 +26,19 @@ from consular.services.delivery import Drain, Pace
 from consular.services.ports import Point, Ports, Steps
 from consular.services.sweeping import Reconciliation
 from tests.simulation.memory import MemoryStore
-from tests.simulation.operator import LISTS, Client, Operator, receipt
+from tests.simulation.operator import Client, Operator, receipt
+from tests.simulation.plan import Plan
 from tests.simulation.rows import Message
+from tests.simulation.settled import LEASE, is_settled, unexplained
 
 EPOCH = datetime(2011, 2, 20, 12, 0, tzinfo=UTC)
-LEASE = 30.0
 RECOVERY = 150.0
 """I8: so long after the last fault everything is settled, or there is a reason why not."""
 LONGEST = 12 * 3600.0
 MOST_STEPS = 20_000
 PHONES = tuple(f"+2189100000{n:02d}" for n in range(10))
 REFERENCES = {n: f"Stay indoors. Ref {reference_of(n)}" for n in range(1, 10)}
-SETTLED = frozenset({state.value for state in TERMINAL} | {"accepted", "sent", "held"})
 EVENTS = tuple(UUID(int=n + 1) for n in range(2))
-
-
-@dataclass(slots=True)
-class Plan:
-    """What is drawn for one seed before it begins; a test may set any of it."""
-
-    messages: int
-    workers: int
-    rate: float
-    validity: int
-    classes: tuple[MessageClass, ...]
-    list_mode: str
-    faults_end: float
-    share_bad: float
-    share_fault: float
-    skew: float
-    poisoned: int | None
-    has_reply: bool
-
-    @classmethod
-    def draw(cls, rng: random.Random) -> Plan:
-        count, list_mode = rng.randint(2, 6), rng.choice(LISTS)
-        classes = (MessageClass.LIFE_SAFETY, MessageClass.LIFE_SAFETY, MessageClass.NORMAL, MessageClass.SENSITIVE)
-        return cls(
-            messages=count,
-            workers=rng.randint(1, 3),
-            rate=rng.choice((0.4, 2.0, 20.0, 200.0)),
-            validity=600 if list_mode == "never" else rng.choice((600, 3600, 6 * 3600)),
-            classes=(rng.choice(classes), rng.choice(classes)),
-            list_mode=list_mode,
-            faults_end=rng.choice((5.0, 20.0, 60.0)),
-            share_bad=rng.choice((0.0, 0.2, 0.6)),
-            share_fault=rng.choice((0.0, 0.01, 0.05, 0.15)),
-            skew=rng.choice((0.0, 0.0, -30.0, 30.0, -1800.0, 1800.0)),
-            poisoned=rng.randint(1, count) if rng.random() < 0.05 else None,
-            has_reply=rng.random() < 0.3,
-        )
 
 
 @dataclass(slots=True, eq=False)
@@ -490,11 +452,11 @@ class World:
             if moment > LONGEST * 2:
                 break
             if not self.has_faults and deadline is None:
-                if self._is_settled():
+                if is_settled(self):
                     deadline, self.facts.settled_at = moment, self.t
                 elif moment > max(self.facts.last_fault, self.plan.faults_end) + RECOVERY + self.facts.back_jumps:
                     deadline = moment
-                    self.facts.unexplained = self._unexplained()
+                    self.facts.unexplained = unexplained(self)
             self.t = moment
             act()
             steps += 1
@@ -502,32 +464,6 @@ class World:
         if steps == MOST_STEPS:
             self.facts.unexplained.append("the run does not end")
         return self
-
-    def _is_settled(self) -> bool:
-        return all(m.state in SETTLED for m in self.store.messages.values())
-
-    def _unexplained(self) -> list[str]:
-        """Rows that are not settled and have no reason to wait."""
-        return [
-            f"{m.id}:{m.state}" for m in self.store.messages.values() if m.state not in SETTLED and not self._why(m)
-        ]
-
-    def _why(self, m: Message) -> str | None:
-        """Why a row may wait."""
-        now = self.database_now()
-        kind = self.events[m.event_id].message_class if m.event_id is not None else None
-        if m.state == "unknown":
-            is_patient = kind is MessageClass.NORMAL or self.plan.list_mode in ("none", "never")
-            return "may still arrive" if is_patient and m.not_before > now - timedelta(seconds=30) else None
-        sender = self.store.senders.get(self.gateway)
-        if m.state == "queued" and sender and sender.paused_until and sender.paused_until > now - timedelta(seconds=5):
-            return "sender paused"
-        country = self.store.country_pauses.get((m.gateway, m.country or ""))
-        if m.state == "queued" and country and country.paused_until > now - timedelta(seconds=5):
-            return "country paused"
-        if m.lease_until is not None and m.lease_until > now + timedelta(seconds=LEASE - 5.0):
-            return "at work on it"
-        return "to be tried again" if m.state == "queued" and m.not_before > now - timedelta(seconds=30) else None
 
     def _tell(self, who: str, what: str) -> None:
         if self.trace is not None:
