@@ -17,7 +17,9 @@ from consular.domain.ports import SmsGateway
 from consular.errors import InvalidInputError
 from consular.providers.receipt_words import read_reason, read_status
 from consular.providers.registry import Adapters
-from consular.services import delivery, inbound, receipts, smsc_receipts, social, sweeping
+from consular.queueing import wakeups
+from consular.services import delivery, inbound, receipts, routing, smsc_receipts, social, sweeping
+from consular.services.routing import Quiet
 from consular.services.texts import TextBook
 from consular.services.ways import Ways
 
@@ -42,7 +44,8 @@ class _Line:
 
 
 def drain_here(app: Flask, gateway: str | None, *, watch: bool) -> int:
-    """Sweep, reconcile, apply receipts, read texts and send until nothing is left (or, watching, until interrupted).
+    """Sweep, reroute, reconcile, apply receipts, read texts and send until nothing is left (or, watching, until
+    interrupted).
 
     gateway: send by this one alone; None: by every one that is set up, in turn, but SMPP's, which has a process of its
     own. Raises InvalidInputError, with what to set, when there is none.
@@ -57,9 +60,10 @@ def drain_here(app: Flask, gateway: str | None, *, watch: bool) -> int:
         signal.signal(number, lambda *_: stop.set())
     senders = {name: configured.sender for name, configured in adapters.config.gateways.items()}
     book = TextBook(adapters.config.public_url, Ways(senders).of)
-    total = 0
+    total, quiet = 0, Quiet()
     while not stop.is_set():
         sweeping.sweep()
+        routing.reroute(senders, wakeups, quiet)
         smsc_receipts.match(utc_now())
         while receipts.process(read_status, read_reason) or inbound.process():
             pass

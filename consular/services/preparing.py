@@ -58,10 +58,10 @@ class Preparer:
             body = cipher.open(row.text_sealed, "canaries.text", row.canary_id)
             return self._prepared(row, body, int(CANARY_VALIDITY.total_seconds()), segment(body).parts)
         if row.event_id is None:
-            body = self._book.acknowledgement(row.template, row.language, row.id, is_exercise=self._is_exercise)
-            if body is None:
+            receipt = self._book.acknowledgement(row.template, row.language, row.id, is_exercise=self._is_exercise)
+            if receipt is None:
                 return None
-            return self._prepared(row, body, int(ACKNOWLEDGEMENT_VALIDITY.total_seconds()), segment(body).parts)
+            return self._prepared(row, receipt, int(ACKNOWLEDGEMENT_VALIDITY.total_seconds()), segment(receipt).parts)
         event = self._book.event(row.event_id)
         if event.is_exercise != self._is_exercise:
             raise WrongGatewayError
