@@ -72,6 +72,11 @@ ACCESS: dict[str, Access] = {
     "officer.approve_alert": APPROVERS,
     "officer.retry_post": AUTHORS,
     "officer.confirm_post": AUTHORS,
+    # texts held for an officer: sending again is a release, closing is a stop
+    "officer.held_alerts": READERS,
+    "officer.held_texts": READERS,
+    "officer.send_held": APPROVERS,
+    "officer.end_held": AUTHORS,
     # accounts
     "officer.officers": ADMINISTRATORS,
     "officer.add_officer": ADMINISTRATORS,

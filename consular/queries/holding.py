@@ -16,7 +16,7 @@ from consular.extensions import cipher, db
 from consular.queries.counters import AnySession
 
 PAGE = 50
-_START = (0, UUID(int=0))
+START = (0, UUID(int=0))
 
 _UNKNOWNS = "(select count(*) from message_attempts a where a.message_id = m.id and a.outcome = 'unknown')"
 _WHY = f"""case when m.error_code = '{RESTORED}' then '{Why.RESTORED}'
@@ -118,14 +118,14 @@ def alerts_with_held() -> Sequence[Row[Any]]:
     return db.session.execute(_ALERTS).all()
 
 
-def groups(session: AnySession, event_id: UUID, number: int | None = None) -> list[HeldGroup]:
+def groups(event_id: UUID, number: int | None = None) -> list[HeldGroup]:
     """The held texts of an event by reason, the largest group first. number: only this message."""
-    rows = session.execute(_GROUPS, {"event_id": event_id, "number": number})
+    rows = db.session.execute(_GROUPS, {"event_id": event_id, "number": number})
     return [HeldGroup(Why(row.why), row.number, row.doubtful, row.since, row.expires_at) for row in rows]
 
 
 def lines(
-    event_id: UUID, number: int | None = None, after: tuple[int, UUID] = _START, limit: int = PAGE
+    event_id: UUID, number: int | None = None, after: tuple[int, UUID] = START, limit: int = PAGE
 ) -> list[HeldLine]:
     """The next people behind held texts of an event, without their phones. number: only this message. after: message
     and person of the last line of the page before."""

@@ -55,7 +55,7 @@ def send_again(alert_id: UUID, officer_id: UUID, decision: Decision, now: dateti
             return 0
         if event.stopped_at is not None or event.expires_at <= now:
             raise ConflictError("This alert was stopped, or its time is over: nothing of it is sent. Write another.")
-        doubtful = sum(group.doubtful for group in holding.groups(session, event.id, decision.number))
+        doubtful = sum(group.doubtful for group in holding.groups(event.id, decision.number))
         problems = _problems(decision)
         if doubtful and not decision.knows_of_twice:
             problems["knows_of_twice"] = "Confirm that some people may get this text twice."

@@ -85,7 +85,7 @@ def test_why_and_how_many(session) -> None:
     hold(f"id = {second}", unknowns=1, error="http-500", deaths=0)
     hold(f"id = {third}", unknowns=3, error="http-500", deaths=0)
     hold(f"id = {fourth}", unknowns=1, error="restored", deaths=0)
-    found = {group.why: (group.number, group.doubtful) for group in holding.groups(session, event_id)}
+    found = {group.why: (group.number, group.doubtful) for group in holding.groups(event_id)}
     assert found == {
         Why.WORKER_DIED: (1, 0),
         Why.SENSITIVE: (1, 1),
@@ -94,7 +94,7 @@ def test_why_and_how_many(session) -> None:
     }
     [line] = holding.alerts_with_held()
     assert (line.number, line.subject) == (4, "Fighting")
-    assert [group.number for group in holding.groups(session, event_id, second)] == [1]
+    assert [group.number for group in holding.groups(event_id, second)] == [1]
 
 
 def test_the_people_behind_held_texts_in_pages(session, world) -> None:

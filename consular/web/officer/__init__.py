@@ -11,6 +11,7 @@ from consular.web.officer import (  # noqa: E402, F401
     canaries,
     capabilities,
     crises,
+    held,
     home,
     operations,
     pages,

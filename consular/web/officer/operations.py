@@ -14,6 +14,7 @@ from consular.clock import utc_now
 from consular.domain.alarms import ALARMS, Raised
 from consular.services.operations import Installation, Report, look
 from consular.web.officer import blueprint
+from consular.web.officer.pages import may
 from consular.web.officer.plain_text import blocks, spans
 
 _RUNBOOKS = Path(__file__).resolve().parents[3] / "docs" / "runbooks"
@@ -79,7 +80,14 @@ def _shown(one: Raised) -> dict[str, Any]:
         "act": spans(one.alarm.act),
         "measured": _measured(one),
         "runbook": url_for("officer.runbook", name=one.alarm.name),
+        "page": _page_of(one),
     }
+
+
+def _page_of(one: Raised) -> str | None:
+    """Where this officer can do something about it."""
+    is_held = one.alarm.name == "messages_held" and may("officer.held_alerts")
+    return url_for("officer.held_alerts") if is_held else None
 
 
 def _measured(one: Raised) -> str:
