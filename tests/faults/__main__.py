@@ -11,9 +11,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psycopg
+
+from consular.drill.pages import PageError
 from consular.drill.world import ROOT
 from consular.embedded import EmbeddedServers
-from consular.processes import exit_on_signals
+from consular.processes import ProcessError, exit_on_signals
 from tests.faults import people
 from tests.faults.cases import FIRST, SECOND, big, disk
 from tests.faults.desk import Desk
@@ -88,6 +91,15 @@ def _play(
     if not cases:
         return []
     _say(f"{name}: starting")
+    try:
+        return _play_together(servers, name, cases, populate, settings, seed)
+    except (psycopg.Error, ProcessError, RuntimeError, OSError, PageError) as error:
+        return [Verdict(case, broken=[f"its installation gave up: {type(error).__name__}: {error}"]) for case in cases]
+
+
+def _play_together(
+    servers: EmbeddedServers, name: str, cases: list[Case], populate: Populate, settings: Settings, seed: int
+) -> list[Verdict]:
     with running(servers, name, FOLDER, settings) as site:
         sizes = populate(site)
         stage = Stage(site, Desk(site.url), Simulator(site), Poster(site), sizes, random.Random(seed))

@@ -28,7 +28,6 @@ from consular.loopback import free_port, http_ok
 from consular.processes import ProcessGroup, Program
 from consular.security.fields import generate_keys
 from consular.services.keys import note_keys
-from consular.services.places import load_gazetteer
 from tests.faults.desk import hire
 from tests.faults.proxy import FaultProxy
 from tests.waiting import eventually
@@ -237,7 +236,7 @@ def _environment(servers: EmbeddedServers, url: str, settings: Settings, proxied
 
 
 def _prepare(servers: EmbeddedServers) -> None:
-    """Once for each pair of servers: a database with schema, places and officers, which all others are copies of."""
+    """Once for each pair of servers: a database with schema and officers, which all others are copies of."""
     try:
         url = servers.create_database(TEMPLATE)
     except psycopg.errors.DuplicateDatabase:
@@ -246,7 +245,6 @@ def _prepare(servers: EmbeddedServers) -> None:
     with app.app_context():
         upgrade_schema(url)
         note_keys()
-        load_gazetteer()
         hire()
         db.session.remove()
         db.engine.dispose()
