@@ -194,7 +194,7 @@ class Compared(RuleBasedStateMachine):
             name = "queued" if message.state in ("claimed", "sending") else message.state
             key = (message.event_id, f"message:{name}")
             counts[key] = counts.get(key, 0) + 1  # type: ignore[index,arg-type]
-        self.memory.counters = counts  # type: ignore[assignment]
+        self.memory.counters = counts
         self.session.execute(text("delete from counters where key like 'message:%'"))
         for (event_id, name), value in counts.items():
             self.session.execute(

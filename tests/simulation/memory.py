@@ -70,8 +70,6 @@ class MemoryStore:
         if self.fail is not None and kind is None:
             self.fail("committed")
 
-    # what fan-out and officers do
-
     def add_event(self, event_id: UUID, expires_at: datetime) -> None:
         self.events[event_id] = SimpleNamespace(id=event_id, expires_at=expires_at, stopped_at=None)
 
@@ -105,12 +103,9 @@ class MemoryStore:
             self.receipts[key] = receipt
             self.waiting.append(receipt)
 
-    # queries.delivery
-
     def open_line(self, gateway: str) -> tuple[float, str | None]:
-        if gateway not in self.senders:
-            self.senders[gateway] = SimpleNamespace(next_free_at=self.moment, paused_until=None, pause_reason=None)
-        sender = self.senders[gateway]
+        fresh = SimpleNamespace(next_free_at=self.moment, paused_until=None, pause_reason=None)
+        sender = self.senders.setdefault(gateway, fresh)
         left = (sender.paused_until - self.moment).total_seconds() if sender.paused_until else 0.0
         return max(0.0, left), sender.pause_reason
 
@@ -265,15 +260,13 @@ class MemoryStore:
     def _count(self, event_id: UUID, key: str, delta: int) -> None:
         self.counters[event_id, key] = self.counters.get((event_id, key), 0) + delta
 
-    # queries.sweeping
-
     def try_lock(self) -> bool:
         return True
 
     def lapse(self, limit: int) -> list[Changed]:
         late = [m for m in self.messages.values() if m.lease_until is not None and m.lease_until < self.moment]
-        claimed = [m for m in late if m.state == "claimed"][:limit]
         sending = [m for m in late if m.state == "sending"][:limit]
+        claimed = [m for m in late if m.state == "claimed"][:limit]
         return [*map(self._lapse_claimed, claimed), *map(self._lapse_sending, sending)]
 
     def _lapse_claimed(self, message: Message) -> Changed:
@@ -346,8 +339,6 @@ class MemoryStore:
 
     def now(self) -> datetime:
         return self.moment
-
-    # queries.receipts
 
     def take_receipts(self, limit: int) -> list[Receipt]:
         known = [one for one in self.waiting if one.gateway != "smpp" or one.attempt_id is not None]

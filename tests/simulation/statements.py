@@ -49,11 +49,6 @@ class Sending(Compared):
         last = dict(ours)
         return [(number, self.attempts[attempt]) for number, attempt in last.items()], list(last.items())
 
-    @rule(seconds=SECONDS)
-    def die(self, seconds: int) -> None:
-        self.time_passes(seconds)
-        self.lapse(6)
-
     @rule(gateway=st.sampled_from(GATEWAYS), worker=st.sampled_from(WORKERS))
     def hand_over(self, gateway: str, worker: str) -> None:
         before = len(self.tried)
@@ -119,7 +114,7 @@ class Sending(Compared):
     def cancel_claimed(self, place: int) -> None:
         theirs, ours = self.pairs([place])
         for store, pairs in ((self.sql, theirs), (self.memory, ours)):
-            with store.begin() as rows:  # type: ignore[attr-defined]
+            with store.begin() as rows:
                 for pair in pairs:
                     before = self.memory.messages[pair[0]].event_id
                     rows.cancel_claimed(*pair)
@@ -145,6 +140,11 @@ class Sending(Compared):
 
 class Both(Sending):
     """All statements: those of queries.sweeping and queries.receipts, too."""
+
+    @rule(seconds=SECONDS)
+    def die(self, seconds: int) -> None:
+        self.time_passes(seconds)
+        self.lapse(6)
 
     @rule(limit=st.integers(1, 6))
     def lapse(self, limit: int) -> None:
@@ -206,7 +206,7 @@ class Both(Sending):
         theirs, ours = self.pairs([place])
         at = self.now + self.passed
         for store, pairs, moment in ((self.sql, theirs, self.now), (self.memory, ours, at)):
-            with store.begin() as rows:  # type: ignore[attr-defined]
+            with store.begin() as rows:
                 for number, attempt in pairs:
                     named = attempt if is_named else None
                     report = Report(number, state, RANK[MessageState(state)], "SMr", error, None, moment, named)
