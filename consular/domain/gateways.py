@@ -20,6 +20,9 @@ GATEWAYS = (*ACTUAL_GATEWAYS, EXERCISE)
 GATEWAYS_WITH_A_LIST = (TWILIO, EXERCISE)
 """Can be asked which texts they took and which came in; at the others only receipts and time settle a doubt."""
 
+GATEWAYS_WITH_A_BIND = (SMPP,)
+"""Are one lasting connection: while it does not stand, nothing leaves by them."""
+
 
 def gateways_for(status: AlertStatus) -> tuple[str, ...]:
     """The gateways that may carry an alert of this status: an exercise never leaves by a real one."""

@@ -101,11 +101,13 @@ EVERY_WAY = Way()
 @dataclass(frozen=True, slots=True)
 class Health:
     """How a gateway is doing now. line_stopped_until: it refuses our account or does not answer.
-    country_refused_until: it refuses the country. is_failing: it was tried lately without success."""
+    country_refused_until: it refuses the country. is_failing: it was tried lately without success. is_cut_off: it is
+    one lasting connection, and that does not stand."""
 
     line_stopped_until: datetime | None = None
     country_refused_until: datetime | None = None
     is_failing: bool = False
+    is_cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,8 @@ def _passes(capability: Capability, needs: Needs) -> bool:
 
 
 def _halt(health: Health, now: datetime) -> str | None:
+    if health.is_cut_off:
+        return "there is no connection to the operator"
     if health.line_stopped_until is not None and health.line_stopped_until > now:
         return f"it refuses our account or does not answer (tried again at {health.line_stopped_until:%H:%M:%S} UTC)"
     if health.country_refused_until is not None and health.country_refused_until > now:

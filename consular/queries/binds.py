@@ -26,10 +26,12 @@ order by received_at limit 1000
 """)
 
 _STANDS = text("""
-insert into heartbeats (task, ran_at, done_at) values (:task, :since, :now)
+insert into heartbeats (task, ran_at, done_at) values (:task, :since, least(:now, now()))
 on conflict (task) do update set ran_at = excluded.ran_at, done_at = excluded.done_at, failing_since = null,
     failure = null
 """)
+
+"""A clock that is fast must not let a connection look as if it stood when its process is gone."""
 
 _IS_DOWN = text("""
 insert into heartbeats (task, ran_at, failing_since, failure) values (:task, :now, :now, left(:failure, 64))

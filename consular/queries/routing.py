@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, scoped_session
 
 from consular.domain.delivery import NO_ANSWER
+from consular.domain.gateways import GATEWAYS_WITH_A_BIND
 
 AnySession = Session | scoped_session[Any]
 
@@ -26,6 +27,11 @@ _COUNTRIES = text("""
 select gateway, country, paused_until from country_pauses
 where paused_until > now() - :lately
 """)
+
+_BOUND = text("""
+select task from heartbeats where task = any(:gateways) and done_at > now() - interval '45 seconds'
+""")
+"""So long after a connection last stood texts still wait for it: it may come back, and what moved does not return."""
 
 _RUNNING = text("""
 select e.id from alert_events e
@@ -75,7 +81,7 @@ _MOVE_RECEIPTS = text(_MOVE.format(pick=_PICK.format(which="m.kind = 'acknowledg
 @dataclass(frozen=True, slots=True)
 class Stops:
     """What refuses, or does not answer, now or did so lately. lines: gateway to until when; countries: (gateway,
-    country) to until when.
+    country) to until when. cut_off: gateways whose one connection does not stand, nor did so just now.
 
     at: the database's clock, by which both are meant.
     """
@@ -83,6 +89,7 @@ class Stops:
     at: datetime
     lines: Mapping[str, datetime]
     countries: Mapping[tuple[str, str], datetime]
+    cut_off: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +107,14 @@ class Detour:
 
 
 def stops(session: AnySession, lately: timedelta) -> Stops:
-    """Refusals of accounts and countries that last, or were over at most `lately` ago."""
+    """Refusals of accounts and countries that last, or were over at most `lately` ago; connections that are down."""
     values = {"lately": lately, "no_answer": NO_ANSWER}
+    bound = session.execute(_BOUND, {"gateways": list(GATEWAYS_WITH_A_BIND)}).scalars()
     return Stops(
         at=session.execute(text("select now()")).scalar_one(),
         lines={row.gateway: row.paused_until for row in session.execute(_LINES, values)},
         countries={(row.gateway, row.country): row.paused_until for row in session.execute(_COUNTRIES, values)},
+        cut_off=frozenset(GATEWAYS_WITH_A_BIND) - {*bound},
     )
 
 

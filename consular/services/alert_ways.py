@@ -124,11 +124,12 @@ def way_warnings(ways: WaysPreview, *, asks_for_reply: bool) -> list[str]:
     for is_meant, sentence in (
         (
             _has_no_gateway,
-            "No gateway takes texts to phones of {names} ({phones} in all): nobody there gets one. Reach them otherwise.",
+            "No gateway takes texts to phones of {names} ({phones} in all): nobody there gets one. Reach them "
+            "otherwise.",
         ),
         (
             _stands_still,
-            "The gateway for phones of {names} refuses now: their texts ({phones} in all) wait until it takes them.",
+            "The gateway for phones of {names} takes no texts now: theirs ({phones} in all) wait until it does.",
         ),
         (_cannot_reply, "Nobody with a phone of {names} can reply: their texts ask for an answer by the link only."),
         (_has_no_link, "Texts with links do not get to phones of {names}: theirs can be answered by a reply only."),

@@ -72,7 +72,8 @@ class Chooser:
 
     def _health(self, gateway: str, country: Country) -> Health:
         line, refused = self.stops.lines.get(gateway), self.stops.countries.get((gateway, country or ""))
-        return Health(line, refused, is_failing=line is not None or refused is not None)
+        is_failing = line is not None or refused is not None
+        return Health(line, refused, is_failing, is_cut_off=gateway in self.stops.cut_off)
 
 
 def routes_for(

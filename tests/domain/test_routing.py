@@ -42,6 +42,7 @@ NO_LINKS = {"allows_links": False}
 MUTE = ONE_WAY | NO_LINKS
 UNPROVEN = {"receipts_believable": False}
 STOPPED, REFUSED, FAILING = Health(SOON), Health(country_refused_until=SOON), Health(is_failing=True)
+CUT_OFF = Health(is_cut_off=True)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,7 @@ STOPPED, REFUSED, FAILING = Health(SOON), Health(country_refused_until=SOON), He
         ([candidate(T, STOPPED), candidate(S, **UNPROVEN)], Needs(), [S], [T]),
         ([candidate(T, REFUSED), candidate(S, **UNPROVEN)], Needs(), [S], [T]),
         ([candidate(T, Health(BEFORE)), candidate(S)], Needs(), [T, S], []),
+        ([candidate(S, CUT_OFF), candidate(H, **UNPROVEN)], Needs(), [H], [S]),
         ([candidate(T, STOPPED), candidate(S, REFUSED)], Needs(), [], [T, S]),
         ([candidate(T, FAILING), candidate(S)], Needs(), [S, T], []),
         ([candidate(T), candidate(S, FAILING, **euros("1"))], Needs(), [T, S], []),
@@ -91,6 +93,7 @@ STOPPED, REFUSED, FAILING = Health(SOON), Health(country_refused_until=SOON), He
         "refuses our account",
         "refuses the country",
         "a pause that is over",
+        "no connection",
         "all stand still",
         "failed lately",
         "failing is worse than dear",

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert, text
 
+from consular.clock import utc_now
 from consular.domain.audience import AudienceRule
 from consular.domain.readiness import CountryReadiness, Standing
 from consular.extensions import db
@@ -38,13 +39,13 @@ def proven(gateway: str, country: str, at: datetime = NOW) -> None:
     db.session.commit()
 
 
-def bind(failure: str | None = None) -> None:
+def bind(failure: str | None = None, at: datetime = NOW) -> None:
     """The one connection to the SMSC stands, or not."""
     statement = """
         insert into heartbeats (task, ran_at, done_at, failure) values ('smpp', :now, :now, :failure)
         on conflict (task) do update set failure = excluded.failure
     """
-    db.session.execute(text(statement), {"now": NOW, "failure": failure})
+    db.session.execute(text(statement), {"now": at, "failure": failure})
     db.session.commit()
 
 
@@ -112,8 +113,8 @@ def test_somebody_with_two_stays_counts_once_in_each_country(session):
 def test_the_gateway_is_chosen_by_the_country_of_the_number(crowd):
     capability("twilio", "IN", is_usable=False)
     capability("twilio", "LY")
-    bind()
-    found = look()
+    bind(at=utc_now())
+    found = look(now=utc_now())
     ways = {one.country: one.way.gateway for one in found.phones}
     assert ways == {"LY": "twilio", "IN": "smpp"}
     libyan = found.phones[0]
@@ -142,13 +143,14 @@ def test_texts_that_would_wait_are_not_reached_now(crowd):
 
 def test_an_smsc_without_a_connection_reaches_nobody_now(crowd):
     only = replace(MEANS, senders={"smpp": "+218900000"})
-    bind("refused")
-    found = look(means=only)
+    now = utc_now()
+    bind("refused", now)
+    found = look(means=only, now=now)
     assert (found.reachable, found.waiting) == (0, 4)
     assert found.phones[0].best.reason == "there is no connection to the operator"
     bind()
-    assert look(means=only).reachable == 4
-    assert look(means=only, now=NOW + timedelta(minutes=1)).reachable == 0, "its process says nothing any more"
+    assert look(means=only, now=now).reachable == 4
+    assert look(means=only, now=now + timedelta(minutes=1)).reachable == 0, "its process says nothing any more"
 
 
 def test_without_a_real_gateway_nobody_is_reachable(crowd):

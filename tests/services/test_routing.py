@@ -76,6 +76,17 @@ def refuse(session, gateway: str, country: str | None = None) -> None:
     session.commit()
 
 
+def bind(session, seconds_ago: int = 0) -> None:
+    """The connection to the SMSC last stood so long ago."""
+    session.execute(
+        text("""insert into heartbeats (task, ran_at, done_at)
+            values ('smpp', now() - :age * interval '1 second', now() - :age * interval '1 second')
+            on conflict (task) do update set done_at = excluded.done_at"""),
+        {"age": seconds_ago},
+    )
+    session.commit()
+
+
 def send(gateway: FakeGateway, book: TextBook | None = None) -> int:
     book = book or TextBook("https://consular.test", Ways(BOTH).of)
     return drain(gateway, book, FAST, "worker-1", 20, lambda: False)
@@ -148,6 +159,7 @@ def test_fan_out_gives_each_row_the_gateway_of_its_country(session):
 
 
 def test_an_approved_alert_goes_country_by_country_and_names_who_gets_nothing(session):
+    bind(session)
     world = AlertWorld(session, AlertStatus.ACTUAL)
     people(session, ["en"], country="IR")
     session.execute(text("update stays set country = 'LY'"))
@@ -317,8 +329,8 @@ def test_a_gateway_that_is_not_configured_any_more_loses_all_its_texts(session, 
     make_people(session, 3, phone_country="LY")
     issue(session, make_crisis(session, AlertStatus.ACTUAL), status=AlertStatus.ACTUAL)
     set_messages(session, "country = :country", country=country)
-    assert reroute({"smpp": ""}, wakeups) == {"smpp": 3}
-    assert by_gateway(session) == {"smpp": 3}
+    assert reroute({"http": ""}, wakeups) == {"http": 3}
+    assert by_gateway(session) == {"http": 3}
 
 
 @pytest.mark.parametrize(
@@ -350,6 +362,7 @@ def test_nothing_moves_to_a_gateway_that_is_not_right(session, facts, event):
     know(session, "http", "LY", **facts)
     waiting_at_twilio(session, **event)
     assert reroute(BOTH, wakeups) == {}
+    bind(session)
     assert reroute({**BOTH, "smpp": "12345"}, wakeups) == {"smpp": 4}
 
 
@@ -359,6 +372,35 @@ def test_nothing_moves_to_a_gateway_that_stands_still_too(session, stop):
     refuse(session, "http", stop)
     assert reroute(BOTH, wakeups) == {}
     assert by_gateway(session) == {"twilio": 4}
+
+
+def test_what_waits_for_an_smsc_without_a_connection_goes_by_another(session):
+    make_people(session, 3)
+    bind(session)
+    know(session, "smpp")
+    issue(session, make_crisis(session, AlertStatus.ACTUAL), status=AlertStatus.ACTUAL)
+    set_messages(session, "gateway = 'smpp'")
+    both = {"smpp": "12345", "http": "+15005550007"}
+    bind(session, 40)
+    assert reroute(both, wakeups) == {}, "it may come back"
+    assert best(session, ["LY", None], gateways=both) == {"LY": "smpp", None: "smpp"}
+    bind(session, 50)
+    assert best(session, ["LY", None], gateways=both) == {"LY": "http", None: "http"}
+    assert reroute({"smpp": "12345"}, wakeups) == {}
+    assert stranded(session, {"smpp"}) == [("smpp", "LY")]
+    assert reroute(both, wakeups) == {"http": 3}
+    assert by_gateway(session) == {"http": 3}
+
+
+def test_an_smsc_that_was_never_reached_takes_nothing_from_others(session):
+    both = {"smpp": "12345", "http": "+15005550007"}
+    know(session, "smpp")
+    assert best(session, ["LY"], gateways=both) == {"LY": "http"}
+    assert best(session, ["LY"], gateways={"smpp": "12345"}) == {"LY": "smpp"}, "the only one"
+    waiting_at_twilio(session)
+    assert reroute({"twilio": "", "smpp": "12345"}, wakeups) == {}
+    bind(session)
+    assert reroute({"twilio": "", "smpp": "12345"}, wakeups) == {"smpp": 4}
 
 
 def test_practice_never_moves_and_nothing_moves_to_practice(session):
