@@ -129,7 +129,7 @@ def plans() -> dict[str, str]:
     }
     texts = ("states", "outcomes", "provider_ids", "errors", "reasons")
     shared |= {name: ["accepted"] * BATCH for name in texts} | {"statuses": [201] * BATCH, "ranks": [1] * BATCH}
-    shared |= {name: [0.1] * BATCH for name in ("latencies", "waits")} | {"times": [utc_now()] * BATCH}
+    shared |= {name: [0.1] * BATCH for name in ("latencies", "waits", "ages")} | {"times": [utc_now()] * BATCH}
     shared |= {
         "most": 3,
         "id": 1,
@@ -137,6 +137,8 @@ def plans() -> dict[str, str]:
         "state": "accepted",
         "wait": 0,
         "not_found_at": None,
+        "is_absent": True,
+        "error": None,
         "provider_id": "x",
     }
     shared |= {"message_ids": ids}
