@@ -6,10 +6,10 @@ CONSULAR = .venv/bin/consular
 RUN_PROCESSES = web hooks worker-twilio worker-http worker-smpp worker-exercise worker-inbound worker-receipts worker-social clock
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev test drill demo up bench load lint types check lock clean mutants faults
+.PHONY: help install dev test drill demo up bench load lint types check lock clean mutants faults simulation
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 install: ## make .venv from the hash-pinned lock
 	@sh scripts/install.sh requirements.lock
@@ -29,6 +29,9 @@ demo: install ## the same, then leave the site up until Ctrl-C
 
 up: install ## run for real with the settings of .env or of the environment
 	@sh scripts/up.sh $(RUN_PROCESSES)
+
+simulation: dev ## replay 20,000 seeded runs of sending, settling and hearing (ARGS="--seed 7 --trace")
+	@.venv/bin/python -m tests.simulation $(or $(ARGS),--seeds 20000)
 
 mutants: dev ## plant deliberate bugs one at a time: the tests must catch each (ARGS="NAME" for one)
 	@.venv/bin/python -m tests.mutants $(ARGS)

@@ -180,6 +180,7 @@ select m.id || ':' || m.state as row, case
     when m.state = 'queued' and tried.last_at > now() - interval '60 seconds' then 'waiting their turn'
     when m.state = 'unknown' and e.message_class = 'normal'
         and now() < m.sending_at + (e.validity_seconds + 330) * interval '1 second' then 'may still arrive'
+    when m.state = 'unknown' and m.gateway in ('smpp', 'http') and m.not_before > now() then 'a receipt may still come'
     end as reason
 from messages m left join alert_events e on e.id = m.event_id
 left join senders s on s.gateway = m.gateway
