@@ -18,7 +18,7 @@ from consular.drill.world import ROOT
 from consular.embedded import EmbeddedServers
 from consular.processes import ProcessError, exit_on_signals
 from tests.faults import people
-from tests.faults.cases import FIRST, SECOND, big, disk
+from tests.faults.cases import FIRST, SECOND, big, disk, restoring
 from tests.faults.desk import Desk
 from tests.faults.judging import Watch, judge
 from tests.faults.play import Play, Stage
@@ -63,10 +63,11 @@ def _play_all(options: argparse.Namespace) -> list[Verdict]:
         return [case for case in cases if case.is_ci or not options.ci]
 
     verdicts: list[Verdict] = []
+    small = [("both", [*SECOND, *FIRST])] if options.ci else [("first", FIRST), ("second", SECOND)]
     with EmbeddedServers(FOLDER / "servers") as servers:
         for name, cases, populate, settings in (
-            ("first", FIRST, _few, Settings()),
-            ("second", SECOND, _few, Settings()),
+            *((name, cases, _few, Settings()) for name, cases in small),
+            ("restore", restoring.CASES, _few, Settings()),
             ("big", big.CASES, _many, Settings(rate=200.0, lease=30)),
             ("recovery", big.LAST, _some, Settings(rate=200.0, lease=30)),
         ):

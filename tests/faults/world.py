@@ -124,6 +124,15 @@ class Site:
         with self._lock:
             self.kept.discard(name)
 
+    def move_to(self, database_url: str) -> None:
+        """Start every part anew, on another database."""
+        for name in (*WORKERS, *WEB):
+            self.stop(name)
+        self.database_url = self.env["DATABASE_URL"] = database_url
+        self.app = create_app(Config.from_env(self.env))
+        for name in (*WEB, *WORKERS):
+            self.start(name)
+
     def wait_ready(self, seconds: float = 60.0) -> None:
         """Wait until both web processes answer."""
         for url in (self.url, self.hooks_url):

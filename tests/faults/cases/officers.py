@@ -1,4 +1,4 @@
-"""Officers' races, keys, migrations and restores while texts leave (F21, F23-F25)."""
+"""Officers' races, keys and migrations while texts leave (F21, F23, F25)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from consular.security.fields import generate_keys
 from tests.faults.desk import TEXT, sign_in
 from tests.faults.play import Play
 from tests.faults.posting import Stream
-from tests.faults.story import Case, Skipped
+from tests.faults.story import Case
 from tests.faults.world import SENDERS
 from tests.waiting import eventually
 
@@ -83,11 +83,6 @@ def migrate(play: Play) -> None:
     play.must(len(refused) <= len(stream.posted) // 10, f"{len(refused)} of {len(stream.posted)} webhooks were refused")
 
 
-def restore(play: Play) -> None:
-    """A dump taken in the middle is restored: nothing leaves by itself before an officer says so."""
-    raise Skipped("the restore gate is not part of this version")
-
-
 def wrong_keys(play: Play) -> None:
     """Senders with a wrong key, and with none: they refuse to start and nothing leaves."""
     for name in SENDERS:
@@ -143,5 +138,4 @@ CASES = [
     ),
     Case("F23", "migration while texts leave", "P13", "nothing lost, nothing twice", migrate),
     Case("F25", "wrong and missing keys", "all", "refuses to start; nothing leaves", wrong_keys),
-    Case("F24", "restore in the middle of an alert", "P12", "nothing leaves by itself", restore),
 ]
