@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -127,6 +127,10 @@ class FakeGateway:
     def list_inbound(self, since: datetime) -> Sequence[RemoteMessage]:
         self._count_list_call()
         return [message for message in self.inbound if message.created_at >= since]
+
+    def list_sent(self, since: datetime) -> Iterator[RemoteMessage]:
+        self._count_list_call()
+        yield from (message for message in reversed(self.list) if message.created_at >= since)
 
     def _count_list_call(self) -> None:
         self.list_calls += 1

@@ -9,7 +9,7 @@ import structlog
 
 from consular.clock import utc_now
 from consular.domain.gateways import GATEWAYS_WITH_A_LIST
-from consular.services import canaries, gap_filling, operations, proofs, readiness
+from consular.services import canaries, gap_filling, operations, proofs, readiness, restoring
 from consular.services.canaries import Plan
 from consular.services.operations import Installation
 from workers import runtime
@@ -27,8 +27,10 @@ def start() -> threading.Thread:
 
 
 def look() -> None:
-    """One round: what proves our paths, daily test texts, alarms; then what may take seconds: counts, lists."""
+    """One round: whether this is still the database it was, what proves our paths, daily test texts, alarms; then what
+    may take seconds: counts, lists."""
     config = runtime.adapters().config
+    restoring.notice()
     if proofs.update(utc_now()):
         canaries.note_results()
     canaries.send_daily(Plan.of(config), utc_now())

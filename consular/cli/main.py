@@ -21,6 +21,7 @@ _COMMANDS = {
     "officer": ("consular.cli.officers", "officer"),
     "readiness": ("consular.cli.readiness", "readiness"),
     "replies": ("consular.cli.replies", "replies"),
+    "restored": ("consular.cli.restored", "restored"),
     "verify": ("consular.cli.verify", "verify"),
 }
 

@@ -53,6 +53,13 @@ _ALL = (
         "Start PostgreSQL again; nothing is lost meanwhile, because gateways keep what we do not acknowledge.",
     ),
     Alarm(
+        "restored",
+        "This database is a restored copy: nothing is sent",
+        0,
+        "copies",
+        "Switch the old system off, then run `consular restored compare` and `consular restored release`.",
+    ),
+    Alarm(
         "clock_silent",
         "The clock has stopped",
         15,

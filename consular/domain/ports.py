@@ -1,6 +1,6 @@
 """What the services need of the outside world, as Protocols and frozen values; adapters live in consular.providers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -90,7 +90,8 @@ class SmsGateway(Protocol):
 
     submit() never blocks on the network and never raises for a failed request: every submitted request comes back from
     poll() exactly once. find() and list_inbound() block, at most `timeout_seconds`, and raise GatewayError; always
-    NoListError where there is no list.
+    NoListError where there is no list. So does list_sent(): every text that left since then, newest first, read page by
+    page, each page within `timeout_seconds`, while it is iterated.
     """
 
     name: str
@@ -106,6 +107,8 @@ class SmsGateway(Protocol):
     def find(self, to: str, since: datetime) -> Sequence[RemoteMessage]: ...
 
     def list_inbound(self, since: datetime) -> Sequence[RemoteMessage]: ...
+
+    def list_sent(self, since: datetime) -> Iterable[RemoteMessage]: ...
 
     def close(self) -> None: ...
 

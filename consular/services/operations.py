@@ -19,6 +19,7 @@ from consular.queries import operations
 from consular.queueing import QUEUES
 from consular.services.canaries import Plan
 from consular.services.proofs import Unproven, unproven
+from consular.services.restoring import closed_since
 from consular.services.routing import stranded
 from consular.services.transactions import unit_of_work
 from consular.workforce import alive_workers
@@ -118,7 +119,8 @@ class CountryPause:
 @dataclass(frozen=True, slots=True)
 class State:
     """The figures of one moment. workers: None when Redis does not answer or there is none (has_redis). stranded:
-    countries by gateway whose texts wait and have no other way."""
+    countries by gateway whose texts wait and have no other way. closed_at: since when nothing is sent, because the
+    database is a restored copy."""
 
     at: datetime
     has_redis: bool
@@ -131,6 +133,7 @@ class State:
     receipts: Waiting
     stranded: Sequence[str] = ()
     unproven: Sequence[Unproven] = ()
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,7 @@ def _state(installation: Installation, now: datetime) -> State:
         texts=Waiting(*operations.waiting("inbound_messages")),
         receipts=Waiting(*operations.waiting("receipt_events")),
         unproven=unproven(installation.tested, now) if installation.tested else (),
+        closed_at=closed_since(),
         stranded=[f"{country or 'others'} by {name}" for name, country in stranded(db.session, installation.gateways)],
     )
 
@@ -240,6 +244,8 @@ def _add_gaps(lines: dict[str, Line], beats: Beats, now: datetime) -> None:
 
 
 def _readings(state: State, installation: Installation) -> Iterator[Reading]:
+    if state.closed_at is not None:
+        yield Reading("restored", 1, state.closed_at)
     yield from _processes(state, installation)
     for line in state.lines:
         yield from _line(line, state.at)

@@ -24,7 +24,7 @@ from consular.models.alerts import AlertEvent
 from consular.models.social import PostState, SocialPost
 from consular.queries import social
 from consular.queueing import wakeups
-from consular.services import audit
+from consular.services import audit, restoring
 from consular.services.transactions import unit_of_work
 
 AnySession = Session | scoped_session[Session]
@@ -87,6 +87,8 @@ def drain(
     accounts = {status: _by_name(publishers(is_exercise=status is AlertStatus.EXERCISE)) for status in AlertStatus}
     folding = sorted({one.network for named in accounts.values() for one in named.values() if one.is_idempotent})
     with unit_of_work() as session:
+        if not restoring.may_send(session):
+            return 0
         lapsed = social.settle_overdue(session, folding)
     if lapsed:
         log.warning("post_leases_lapsed", count=lapsed)

@@ -12,6 +12,7 @@ from consular.domain.delivery import Verdict
 from consular.queries import delivery, receipts, sweeping
 from consular.queries.delivery import AnySession, OutcomeRow
 from consular.queries.receipts import Report
+from consular.services import restoring
 from consular.services.ports import Book, Ports, Rows
 from consular.services.preparing import address_of
 from consular.services.recording import note_changes
@@ -31,7 +32,9 @@ class SqlTransaction:
 
     def claim(self, gateway: str, worker: str, limit: int, lease_seconds: float) -> Rows:
         """queries.delivery.claim; also reads the events' texts, while a connection is there. A process without the
-        keys claims nothing: KeyUnavailableError."""
+        keys claims nothing: KeyUnavailableError. A restored copy gives nothing to claim."""
+        if not restoring.may_send(self._session):
+            return []
         rows = delivery.claim(self._session, gateway, worker, limit, lease_seconds)
         for event_id in {row.event_id for row in rows if row.event_id is not None}:
             if self._book is not None:

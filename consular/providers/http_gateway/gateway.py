@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -71,6 +71,10 @@ class HttpGateway:
         raise NoListError("This gateway keeps no list of texts.")
 
     def list_inbound(self, since: datetime) -> Sequence[RemoteMessage]:
+        """Always NoListError: there is no list."""
+        raise NoListError("This gateway keeps no list of texts.")
+
+    def list_sent(self, since: datetime) -> Iterable[RemoteMessage]:
         """Always NoListError: there is no list."""
         raise NoListError("This gateway keeps no list of texts.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from consular.domain.ports import NoListError, RemoteMessage, SmsRequest, SmsResult
@@ -85,6 +85,10 @@ class SmppGateway:
     def list_inbound(self, since: datetime) -> Sequence[RemoteMessage]:
         """SMPP has no list: the SMSC delivers a text again until it is confirmed."""
         raise NoListError("An SMSC cannot list inbound texts; it delivers each until it is confirmed.")
+
+    def list_sent(self, since: datetime) -> Iterable[RemoteMessage]:
+        """SMPP has no list."""
+        raise NoListError("An SMSC cannot list what it took.")
 
     def close(self) -> None:
         """Unbind, within a second, and close; what was in flight stays unknown and is resolved from the database."""

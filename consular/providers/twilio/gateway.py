@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -68,6 +68,10 @@ class TwilioGateway:
     def list_inbound(self, since: datetime) -> Sequence[RemoteMessage]:
         """The texts people sent to our numbers at or after `since`. Raises GatewayError."""
         return self._lists.list_inbound(since)
+
+    def list_sent(self, since: datetime) -> Iterable[RemoteMessage]:
+        """Every text we sent at or after `since`, newest first. Raises GatewayError while it is read."""
+        return self._lists.list_sent(since)
 
     def close(self) -> None:
         """Close every connection; what was in flight stays unknown and is resolved from the database."""

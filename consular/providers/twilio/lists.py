@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -40,6 +40,19 @@ class MessageLists:
         ends_at = time.monotonic() + self._settings.list_timeout_seconds
         found = [message for one in filters for message in self._read(one, since, ends_at) if message.is_inbound]
         return list({message.provider_message_id: message for message in found}.values())
+
+    def list_sent(self, since: datetime) -> Iterator[RemoteMessage]:
+        """Outbound messages created at or after `since` (aware), newest first, a page at a time while it is iterated.
+
+        DateSent is not asked, it is null while queued. Our own sender is not asked either: it may be a pool of numbers.
+        """
+        path: str | None = f"{self._settings.messages_path}?{urlencode({'PageSize': '1000'})}"
+        while path:
+            page, path = self._page(path, time.monotonic() + self._settings.list_timeout_seconds)
+            recent = [message for message in page if message.created_at >= since]
+            yield from (message for message in recent if not message.is_inbound)
+            if page and not recent:
+                return
 
     def _read(self, query: dict[str, str], since: datetime, ends_at: float | None = None) -> list[RemoteMessage]:
         ends_at = ends_at or time.monotonic() + self._settings.list_timeout_seconds

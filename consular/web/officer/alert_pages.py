@@ -18,6 +18,7 @@ from consular.queries import alerts as queries
 from consular.queries import audience
 from consular.queries.alerts import AlertView, EventView
 from consular.services import alert_previews, alerts
+from consular.services.restoring import closed_since
 from consular.web.officer import audiences
 from consular.web.officer.pages import lines, public_url
 
@@ -190,4 +191,5 @@ def progress(alert: AlertView, event: EventView) -> dict[str, Any]:
         "not_sent": by_state[MessageState.CANCELLED],
         "lines": [line for line in lines if line[2] or line[0] in _ALWAYS_SHOWN],
         "is_sending": waiting > 0 and event.stopped_at is None and event.expires_at > utc_now(),
+        "closed_at": closed_since(),
     }
