@@ -21,17 +21,21 @@ stopping = threading.Event()
 WORKER_NAME = f"{socket.gethostname()[:40]}-{os.getpid()}"
 
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
 def heed_signals() -> None:
-    """Stop when told to. A second signal changes nothing: it must not even come while the first is being noted, since
-    an Event that is set from within its own set() waits for itself for ever."""
+    """Stop when told to. A second signal changes nothing."""
+    for number in _SIGNALS:
+        signal.signal(number, note_stop)
 
-    def stop(*_: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        stopping.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+def note_stop(*_: object) -> None:
+    """In a signal's handler: stop. Another signal must not even come while this one is being noted, since an Event
+    that is set from within its own set() waits for itself for ever."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    stopping.set()
 
 
 @cache

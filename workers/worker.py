@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from types import FrameType
 from typing import Any
@@ -26,10 +25,19 @@ class ConsularWorker(SimpleWorker):
     """Runs jobs in this process, so that connections to gateways live on. A job is only a wake-up: losing one loses
     nothing."""
 
+    def _install_signal_handlers(self) -> None:
+        """A signal that came before there was a loop to end ends it before it begins."""
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]
+        if runtime.stopping.is_set():
+            self._stop_requested = True
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Finish what is in flight, then stop."""
-        runtime.stopping.set()
+        runtime.note_stop()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def set_shutdown_requested_date(self) -> None:
+        """Nothing: this is called within a signal's handler, and an error of Redis there would break sending off."""
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
         """A second signal changes nothing: breaking off would leave texts of which nobody knows whether they left."""
@@ -60,8 +68,7 @@ def main(arguments: list[str]) -> int:
 
 def _wait_for(connection: Redis) -> bool:
     """True as soon as Redis answers; False when told to stop. A worker that ended would take the site with it."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runtime.stopping.set())
+    runtime.heed_signals()
     is_told = False
     while not runtime.stopping.is_set():
         try:

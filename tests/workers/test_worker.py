@@ -172,6 +172,69 @@ def test_an_idle_worker_stops_at_once(committing: Flask, config: Config, redis: 
         assert started.wait(10) == 0
 
 
+_NAGGED = """
+import signal, sys, threading
+from workers import runtime
+
+class Nagged(threading.Event):
+    def set(self):
+        with self._cond:
+            signal.raise_signal(signal.SIGTERM)
+            self._flag = True
+            self._cond.notify_all()
+
+runtime.stopping = Nagged()
+"""
+"""A process to which the second signal comes while the first is being noted."""
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "runtime.heed_signals(); signal.raise_signal(signal.SIGTERM)",
+        "from workers.worker import main; threading.Timer(2, signal.raise_signal, [signal.SIGTERM]).start(); "
+        "main(['receipts'])",
+    ],
+    ids=["process", "worker"],
+)
+@pytest.mark.parametrize("redis_url", ["there", "away"])
+def test_a_second_signal_within_the_first_does_not_hang(
+    committing: Flask, config: Config, redis: str, wait: str, redis_url: str
+):
+    changes = {"REDIS_URL": "redis://127.0.0.1:9/0"} if redis_url == "away" else {}
+    command = [sys.executable, "-c", f"{_NAGGED}\n{wait}\nassert runtime.stopping.is_set()"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(config, **changes), timeout=20, check=False)
+    assert done.returncode == 0
+
+
+def test_a_worker_told_to_stop_before_it_works_does_not_begin(committing: Flask, config: Config, redis: str):
+    """The signal came when Redis had answered and the loop had not begun."""
+    script = """
+from workers import runtime, worker
+worker._wait_for = lambda _: runtime.stopping.set() or True
+worker.main(["receipts"])
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, env=environment(config), timeout=20, check=False)
+    assert done.returncode == 0
+
+
+def test_a_busy_worker_is_told_to_stop_without_redis(config: Config, redis: str):
+    """An error of Redis in the midst of handing a text over would leave it in doubt."""
+    script = f"""
+from consular.queueing import connect, open_queue
+from workers.worker import ConsularWorker
+connection = connect({redis!r})
+worker = ConsularWorker([open_queue("receipts", connection)], connection=connection)
+worker.set_state("busy")
+worker.connection = connect("redis://127.0.0.1:9/0")
+worker.request_stop(15, None)
+assert worker._stop_requested
+"""
+    command = [sys.executable, "-c", script]
+    assert subprocess.run(command, cwd=ROOT, env=environment(config), timeout=20, check=False).returncode == 0
+
+
 def test_workers_killed_in_the_middle_lose_and_double_nothing(
     committing: Flask, config: Config, redis: str, gateway: Gateway, tmp_path: Path
 ):
