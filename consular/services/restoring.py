@@ -164,7 +164,7 @@ def _take(
     ours = {number: message for message in batch if (number := _number(message)) is not None}
     listed = [Taken(number, one.provider_message_id, one.created_at, _attempt(number)) for number, one in ours.items()]
     taken = restoring.take(session, gateway, listed, before)
-    known = receipts.existing(session, gateway, list(ours))
+    known = receipts.existing(session, [gateway], list(ours))
     reports = [_report(number, ours[number], read_status, read_reason) for number in sorted(known)]
     moved = receipts.apply(session, [report for report in reports if report is not None])
     note_changes(session, [*taken, *moved])
