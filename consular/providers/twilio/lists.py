@@ -14,6 +14,7 @@ from consular.providers.twilio.answers import MESSAGE_SID
 from consular.providers.twilio.settings import TwilioSettings
 
 MAX_PAGES = 100
+MAX_SENT_PAGES = 10_000
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 
@@ -47,12 +48,13 @@ class MessageLists:
         DateSent is not asked, it is null while queued. Our own sender is not asked either: it may be a pool of numbers.
         """
         path: str | None = f"{self._settings.messages_path}?{urlencode({'PageSize': '1000'})}"
-        while path:
-            page, path = self._page(path, time.monotonic() + self._settings.list_timeout_seconds)
+        for _ in range(MAX_SENT_PAGES):
+            page, path = self._page(path or "", time.monotonic() + self._settings.list_timeout_seconds)
             recent = [message for message in page if message.created_at >= since]
             yield from (message for message in recent if not message.is_inbound)
-            if page and not recent:
+            if not path or (page and not recent):
                 return
+        raise GatewayError("The gateway's list has more pages than can be read.")
 
     def _read(self, query: dict[str, str], since: datetime, ends_at: float | None = None) -> list[RemoteMessage]:
         ends_at = ends_at or time.monotonic() + self._settings.list_timeout_seconds

@@ -81,6 +81,29 @@ def test_all_pages_are_read_until_one_is_too_old(serve, gateway):
     assert len(server.received) == 4
 
 
+def test_all_that_was_sent_is_read_page_by_page_while_it_is_asked_for(serve, gateway):
+    old = entry(9, date_created="Sat, 19 Feb 2011 12:00:00 +0000")
+    pages = {1: page(entry(1), entry(2, direction="inbound"), following=f"{PATH}?Page=1")}
+    pages |= {2: page(entry(3), old, following=f"{PATH}?Page=2"), 3: page(old, following=f"{PATH}?Page=3")}
+    server = serve(lambda talk: talk.answer(200, pages[talk.number]))
+    listed = iter(gateway(server.url).list_sent(SINCE))
+    assert server.received == []
+    assert next(listed).provider_message_id[-1] == "1"
+    assert len(server.received) == 1
+    assert [message.provider_message_id[-1] for message in listed] == ["3"]
+    assert len(server.received) == 3
+    assert query(server.received[0]) == {"PageSize": ["1000"]}
+
+
+def test_a_page_of_what_was_sent_that_cannot_be_trusted_raises(serve, gateway):
+    first = page(entry(1), following=f"{PATH}?Page=1")
+    server = serve(lambda talk: talk.answer(200, first) if talk.number == 1 else talk.answer(500))
+    listed = iter(gateway(server.url).list_sent(SINCE))
+    next(listed)
+    with pytest.raises(GatewayError):
+        next(listed)
+
+
 def test_inbound_texts_of_every_number_once(serve, gateway):
     texts = [entry(1, direction="inbound", body="1"), entry(2), entry(3, direction="inbound", body="2")]
     server = serve(lambda talk: talk.answer(200, page(*texts)))
