@@ -134,9 +134,9 @@ class MessageAttempt(Base):
     __table_args__ = (
         Index("ix_message_attempts_message_id", "message_id"),
         Index(
-            "ix_message_attempts_smsc_id",
+            "ix_message_attempts_provider_id",
             "provider_message_id",
-            postgresql_where=text("gateway = 'smpp' and provider_message_id is not null"),
+            postgresql_where=text("gateway in ('smpp', 'http') and provider_message_id is not null"),
         ),
         Index(
             "ix_message_attempts_recorded_at",

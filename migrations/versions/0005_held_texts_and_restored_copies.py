@@ -7,8 +7,8 @@ restored from a backup sends nothing before somebody has looked.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0005"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
