@@ -278,6 +278,7 @@ class Drain:
             except OperationalError:
                 if self._clock.monotonic() > deadline:
                     raise
+            self._recorder.take(self._gateway.poll(0.0))
             yield Point("finish", _DATABASE_RETRY_SECONDS)
             self._clock.sleep(_DATABASE_RETRY_SECONDS)
 

@@ -614,10 +614,13 @@ def test_an_unrecorded_answer_survives_a_database_that_is_away_for_a_moment(sess
         return real(*arguments)
 
     monkeypatch.setattr(statements, "record", record)
+    kept_alive_at = []
+    gateway.before_poll = lambda: kept_alive_at.append(len(failures))
     with pytest.raises(OperationalError):
         send(gateway)
     assert states(session) == {"accepted": 10}
     assert len(gateway.taken) == 10
+    assert 0 in kept_alive_at, "a lasting connection answers its SMSC while the database is waited for"
 
 
 def test_outcomes_of_requests_nobody_remembers_are_written_down_too(session):
