@@ -42,6 +42,9 @@ class NullGateway:
     def find(self, to: str, since: Any) -> list[Any]:
         return []
 
+    def list_sent(self, *_: Any, **__: Any) -> list[Any]:
+        return []
+
     def list_inbound(self, since: Any) -> list[Any]:
         return []
 
