@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 QUEUES = ("twilio", "http", "exercise", "inbound", "receipts", "social")
 _JOBS = {
@@ -23,6 +24,9 @@ _JOBS = {
     "social": ("workers.jobs.social.drain", ()),
 }
 JOB_TIMEOUT_SECONDS = 180
+EVERY_WORKER = None
+_FEWEST_WORKERS = 2
+"""Woken even when none is registered: they may be just starting."""
 _BREAK_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
@@ -53,8 +57,9 @@ class Wakeups:
         self._connection = connect(redis_url) if redis_url else None
         self._broken_until = 0.0
 
-    def kick(self, queue: str, width: int = 1, at_most_every: float = 0.0) -> bool:
-        """Make sure that `width` wake-ups wait in `queue`. True when Redis has them.
+    def kick(self, queue: str, width: int | None = 1, at_most_every: float = 0.0) -> bool:
+        """Make sure that `width` wake-ups wait in `queue`, one for each of its workers when EVERY_WORKER. True when
+        Redis has them.
 
         at_most_every: seconds in which this process asks once; for doors that many people use at the same time.
         """
@@ -69,6 +74,8 @@ class Wakeups:
         function, arguments = _JOBS[queue]
         try:
             target = open_queue(queue, self._connection)
+            if width is EVERY_WORKER:
+                width = max(_FEWEST_WORKERS, int(self._connection.scard(WORKERS_BY_QUEUE_KEY % queue)))
             waiting = int(self._connection.llen(target.key))
             for _ in range(width - waiting):
                 target.enqueue(function, *arguments, result_ttl=0, failure_ttl=3600, description=queue)

@@ -6,10 +6,11 @@ import time
 
 import pytest
 from redis import Redis
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from consular.domain.gateways import GATEWAYS
 from consular.embedded import EmbeddedServers
-from consular.queueing import QUEUES, Wakeups, connect, open_queue
+from consular.queueing import EVERY_WORKER, QUEUES, Wakeups, connect, open_queue
 
 
 @pytest.fixture
@@ -35,6 +36,16 @@ def test_as_many_wake_ups_wait_as_workers_are_asked_for(wakeups: Wakeups, redis:
     wakeups.kick("twilio", width=2)
     wakeups.kick("twilio", width=2)
     assert open_queue("twilio", redis).count == 2
+
+
+@pytest.mark.parametrize(("workers", "wake_ups"), [(0, 2), (1, 2), (5, 5)])
+def test_every_worker_is_woken(wakeups: Wakeups, redis: Redis, workers: int, wake_ups: int) -> None:
+    key = WORKERS_BY_QUEUE_KEY % "twilio"
+    for number in range(workers):
+        redis.sadd(key, f"rq:worker:{number}")
+    wakeups.kick("twilio", EVERY_WORKER)
+    assert open_queue("twilio", redis).count == wake_ups
+    redis.delete(key)
 
 
 def test_a_busy_door_asks_once_in_its_interval(wakeups: Wakeups, redis: Redis) -> None:

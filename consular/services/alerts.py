@@ -37,7 +37,7 @@ from consular.models.officers import Officer
 from consular.queries import alerts as queries
 from consular.queries.alerts import AlertView, Words
 from consular.queries.audience import count_people, phone_countries
-from consular.queueing import QUEUES, wakeups
+from consular.queueing import EVERY_WORKER, QUEUES, wakeups
 from consular.services import dispatch, routing, social
 from consular.services.alert_refusals import (
     AlreadyIssuedError,
@@ -53,8 +53,6 @@ from consular.services.decisions import decide
 from consular.services.texts import needs_of
 from consular.services.transactions import unit_of_work
 from consular.services.ways import Gateways
-
-_SENDERS_WOKEN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +211,7 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
         decide(session, alert, AlertAction.APPROVE, officer_id, now, detail={"people": event.people})
         event_id = event.id
     for gateway in sorted(count.gateways & {*QUEUES}):
-        wakeups.kick(gateway, _SENDERS_WOKEN)
+        wakeups.kick(gateway, EVERY_WORKER)
     wakeups.kick("social")
     return event_id
 

@@ -18,7 +18,7 @@ from consular.domain.routing import Candidate, CapabilityTable, Choice, Health, 
 from consular.models.alerts import AlertEvent
 from consular.queries import routing as queries
 from consular.queries.routing import AnySession, Detour, Stops
-from consular.queueing import QUEUES, Wakeups
+from consular.queueing import EVERY_WORKER, QUEUES, Wakeups
 from consular.security.fields import KeyUnavailableError
 from consular.services.texts import freeze
 from consular.services.transactions import unit_of_work
@@ -31,7 +31,6 @@ _LATELY = timedelta(minutes=10)
 _BATCH = 5000
 _FRONT = 5000
 _MOST_BATCHES = 4
-_SENDERS_WOKEN = 2
 _QUIET_SECONDS = 10.0
 _FOR_RECEIPTS = Needs(by_reply_only=True)
 
@@ -105,7 +104,7 @@ def reroute(gateways: Gateways, wakeups: Wakeups, quiet: Quiet | None = None) ->
             quiet[detour, needs] = time.monotonic() + _QUIET_SECONDS
     for gateway in sorted(moved):
         if gateway in QUEUES:
-            wakeups.kick(gateway, _SENDERS_WOKEN)
+            wakeups.kick(gateway, EVERY_WORKER)
     return dict(moved)
 
 

@@ -25,7 +25,7 @@ from consular.domain.gateways import GATEWAYS
 from consular.domain.ports import GatewayError, NoListError, SmsGateway
 from consular.domain.references import reference_of
 from consular.queries import sweeping
-from consular.queueing import QUEUES, Wakeups
+from consular.queueing import EVERY_WORKER, QUEUES, Wakeups
 from consular.security.fields import KeyUnavailableError
 from consular.services.ports import Point, Ports, Rows, Steps, Store
 from consular.services.sql_store import SqlStore, actual_ports
@@ -72,7 +72,7 @@ def wake(wakeups: Wakeups) -> dict[str, bool]:
         waiting = sweeping.pending()
     for gateway in GATEWAYS:
         if gateway in QUEUES and (waiting[gateway] or waiting[f"{gateway}_unknown"]):
-            wakeups.kick(gateway, width=2)
+            wakeups.kick(gateway, EVERY_WORKER)
     for queue in ("inbound", "receipts", "social"):
         if waiting[queue]:
             wakeups.kick(queue)
