@@ -103,6 +103,12 @@ NO_TRACE = "no_trace"
 NO_ANSWER = "no_answer"
 """Why a line is paused whose gateway leaves one request after the other without an answer."""
 
+NOT_CONNECTED = "not_connected"
+"""Why a line pauses for a moment that could not reach its gateway just now."""
+
+UNREACHABLE = "unreachable"
+"""Why a line is paused that could not reach its gateway again after that: texts need not wait for it."""
+
 VALIDITY_MARGIN = timedelta(minutes=5)
 """After validity plus this, a text without trace can no longer arrive."""
 

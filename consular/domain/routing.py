@@ -100,7 +100,7 @@ EVERY_WAY = Way()
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a gateway is doing now. line_stopped_until: it refuses our account or does not answer.
+    """How a gateway is doing now. line_stopped_until: it refuses our account, or does not answer.
     country_refused_until: it refuses the country. is_failing: it was tried lately without success. is_cut_off: it is
     one lasting connection, and that does not stand."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from consular.domain.delivery import NO_ANSWER, SUSPECT_DEATHS
+from consular.domain.delivery import SUSPECT_DEATHS
 from consular.domain.ports import SmsGateway, SmsRequest
 from consular.security.fields import KeyUnavailableError
 from consular.services.ports import Point, Ports, Steps
@@ -107,7 +107,7 @@ class Drain:
             paused, reason = rows.open_line(self._gateway.name)
         if paused > 0:
             return
-        self._recorder.is_suspect = reason == NO_ANSWER
+        self._recorder.opened(reason)
         try:
             is_going_on = True
             while is_going_on:

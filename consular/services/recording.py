@@ -8,7 +8,15 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Row
 
-from consular.domain.delivery import NO_ANSWER, MessageState, after_send, counted_as, message_number
+from consular.domain.delivery import (
+    NO_ANSWER,
+    NOT_CONNECTED,
+    UNREACHABLE,
+    MessageState,
+    after_send,
+    counted_as,
+    message_number,
+)
 from consular.domain.ports import FailureReason, RefusalScope, SendOutcome, SmsRequest, SmsResult
 from consular.queries import counters, reach
 from consular.queries.delivery import AnySession, OutcomeRow
@@ -24,6 +32,9 @@ _ACCOUNT_PAUSE_SECONDS = 60.0
 _COUNTRY_PAUSE_SECONDS = 300.0
 _SILENCE_PAUSE_SECONDS = 60.0
 _LONGEST_SLOWDOWN_SECONDS = 15.0
+_UNREACHABLE_PAUSE_SECONDS = 10.0
+_BLIP_SECONDS = 2.0
+"""A gateway that could not be reached for less than this is only waited for."""
 _SILENT_ANSWERS = 20
 """So many requests without an answer and none taken in between pause the line: the gateway hangs, and each would be a
 text of which nobody knows whether it left."""
@@ -49,10 +60,16 @@ class Recorder:
         self._first_at = 0.0
         self._slowdowns = 0
         self._silent = 0
+        self._unconnected_at: float | None = None
         self.is_proven = False
         self.is_suspect = False
         self.recorded = 0
         self.probation = Probation()
+
+    def opened(self, reason: str | None) -> None:
+        """The line is open; the reason of its last pause, None when it was trusted since."""
+        self.is_suspect = reason == NO_ANSWER
+        self._unconnected_at = float("-inf") if reason in (NOT_CONNECTED, UNREACHABLE) else None
 
     @property
     def is_waiting(self) -> bool:
@@ -96,7 +113,7 @@ class Recorder:
             self._slow_down(rows, results)
             if is_silent:
                 self._pause_silent(rows)
-            elif is_heard and self.is_suspect:
+            elif is_heard and (self.is_suspect or self._unconnected_at is not None):
                 rows.trust_line(self._gateway)
             stops = [message_number(one.attempt_id) for one in results if one.failure_reason is FailureReason.OPTED_OUT]
             if stops:
@@ -107,6 +124,7 @@ class Recorder:
     def _remember(self, results: Sequence[SmsResult], *, is_silent: bool, is_heard: bool) -> None:
         """What is written is done with; and what it says about the gateway."""
         self.is_suspect = is_silent or (self.is_suspect and not is_heard)
+        self._unconnected_at = None if is_heard else self._unconnected_at
         self.is_proven = not is_silent and (self.is_proven or any(_proves_line(result) for result in results))
         self._silent = 0 if is_silent or is_heard else self._silent + _unanswered(results)
         self.recorded += len(results)
@@ -149,7 +167,10 @@ class Recorder:
         if refused:
             asked = max((one.retry_after_seconds or 0.0 for one in refused), default=0.0)
             own = min(_LONGEST_SLOWDOWN_SECONDS, 0.5 * 2**self._slowdowns) * self._rng.uniform(0.5, 1.0)
-            rows.pause_sender(self._gateway, max(asked, own), "throttled")
+            if all(map(_is_unconnected, results)):
+                self._pause_unconnected(rows, results, own)
+            else:
+                rows.pause_sender(self._gateway, max(asked, own), "throttled")
             self._slowdowns = min(self._slowdowns + 1, 10)
         elif any(one.outcome is SendOutcome.ACCEPTED for one in results):
             self._slowdowns = 0
@@ -157,6 +178,17 @@ class Recorder:
             far = [one for one in results if one.outcome is SendOutcome.REFUSED and one.scope is scope]
             if far:
                 self._stop_line(rows, scope, far)
+
+    def _pause_unconnected(self, rows: Transaction, results: Sequence[SmsResult], seconds: float) -> None:
+        """Nothing got through: for a moment that may be chance, after that others should carry what waits."""
+        since = self._unconnected_at
+        if since is None:
+            self._unconnected_at = self._clock.monotonic()
+        elif any(self._left_at.get(one.attempt_id, since) > since + _BLIP_SECONDS for one in results):
+            rows.pause_sender(self._gateway, max(_UNREACHABLE_PAUSE_SECONDS, seconds), UNREACHABLE)
+            log.error("gateway_unreachable", gateway=self._gateway, error=results[0].error_code)
+            return
+        rows.pause_sender(self._gateway, seconds, NOT_CONNECTED)
 
     def _stop_line(self, rows: Transaction, scope: RefusalScope, refused: Sequence[SmsResult]) -> None:
         error = refused[0].error_code or str(refused[0].http_status)
@@ -172,6 +204,11 @@ class Recorder:
 
 def _unanswered(results: Sequence[SmsResult]) -> int:
     return sum(1 for one in results if one.outcome is SendOutcome.UNKNOWN)
+
+
+def _is_unconnected(result: SmsResult) -> bool:
+    """Whether there was no connection to write a request to."""
+    return result.outcome is SendOutcome.NOT_SENT and (result.error_code or "").startswith("transport-")
 
 
 def _proves_line(result: SmsResult) -> bool:

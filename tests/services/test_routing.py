@@ -37,7 +37,7 @@ from tests.factories import (
     set_messages,
     states,
 )
-from tests.fakes import FakeGateway, accepted, refused
+from tests.fakes import FakeGateway, accepted, refused, unreachable
 
 BOTH = {"twilio": "+15005550006", "http": "+15005550007"}
 FAST = Pace(rate=100_000, lease_seconds=60)
@@ -306,6 +306,41 @@ def test_a_refused_country_costs_few_requests_also_on_a_line_that_works(session)
     send(gateway)
     assert sum(request.to.startswith("+218") for request in gateway.submitted) <= 20
     assert states(session) == {"queued": 300, "accepted": 300}
+
+
+def test_what_waits_for_a_gateway_that_cannot_be_reached_goes_out_once_by_the_other(session):
+    make_people(session, [phone(1), phone(2)])
+    issue(session, make_crisis(session, AlertStatus.ACTUAL), status=AlertStatus.ACTUAL)
+    session.commit()
+    first, second = FakeGateway("twilio", answer=unreachable), FakeGateway("http")
+    send(first)
+    assert reroute(BOTH, wakeups) == {}, "it may be chance"
+    open_again(session)
+    send(first)
+    assert reroute(BOTH, wakeups) == {"http": 2}
+    assert best(session, ["LY"]) == {"LY": "http"}
+    assert send(second) == 2
+    assert states(session) == {"accepted": 2}
+    assert first.taken == []
+
+
+def test_a_gateway_that_is_reached_again_is_trusted_again(session):
+    make_people(session, [phone(n) for n in range(1, 5)])
+    issue(session, make_crisis(session, AlertStatus.ACTUAL), status=AlertStatus.ACTUAL)
+    session.commit()
+    gateway = FakeGateway("twilio", answer=unreachable)
+    send(gateway)
+    open_again(session)
+    gateway.answer = accepted
+    send(gateway)
+    assert rows(session, "select pause_reason from senders") == [(None,)]
+    assert states(session) == {"accepted": 4}
+
+
+def open_again(session) -> None:
+    """The pause, and the waits of the rows that it stopped, are over."""
+    session.execute(text("update senders set paused_until = now() - interval '1 second'"))
+    set_messages(session, "not_before = now()", "state = 'queued'")
 
 
 def waiting_at_twilio(session, count: int = 4, **event: object) -> None:
