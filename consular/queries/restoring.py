@@ -60,7 +60,7 @@ with t as (
                          cast(:attempts as uuid[])) as t (id, sid, at, attempt)
 ), before as (
     select m.id, m.state, m.event_id, t.sid, t.at, t.attempt from messages m join t on t.id = m.id
-    where m.created_at <= :before and m.created_at <= t.at + interval '5 minutes'
+    where m.created_at <= :before and m.created_at <= t.at + interval '2 hours'
       and (m.state in ('queued', 'claimed', 'sending', 'unknown', 'held', 'cancelled', 'expired')
            or m.error_code = '{NO_TRACE}')
     order by m.id for update of m

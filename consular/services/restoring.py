@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 LIST_LAG = timedelta(seconds=60)
 """A gateway's list may be so much behind: a list that was read sooner after the restore is read again."""
 
-_CLOCKS_APART = timedelta(minutes=5)
+_CLOCKS_APART = timedelta(hours=2)
 _BATCH = 500
 _HELD_AT_ONCE = 1000
 _REFERENCE = "Ref "

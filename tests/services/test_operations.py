@@ -116,6 +116,17 @@ SITUATIONS = {
         400,
     ),
     "unknown": ([("update messages set state = 'unknown', sending_at = :at", 200)], None, 0),
+    "restored copy": (
+        [
+            (
+                """insert into database_home (id, timeline, database_oid, table_oid, known_since, closed_at)
+                values (1, 1, 1, 1, :at, :at)""",
+                45,
+            )
+        ],
+        ("restored", ""),
+        45,
+    ),
     "held": ([("update messages set state = 'held', updated_at = :at", 77)], ("messages_held", "exercise"), 77),
     "lease over": (
         [("update messages set state = 'sending', lease_until = :at", 20)],
