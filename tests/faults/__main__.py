@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -130,6 +131,8 @@ def _act(stage: Stage, case: Case, watch: Watch) -> Play:
     if not play.ended_at:
         play.fault_is_over()
     watch.add(play)
+    with suppress(psycopg.Error):
+        play.calm_down()
     play.verdict.seconds = time.monotonic() - began
     _say(f"  {case.code:<4} {case.fault} ({play.verdict.seconds:.0f} s)")
     return play

@@ -87,7 +87,9 @@ def judge(stage: Stage, plays: Sequence[Play], *, strictly: bool = False) -> Non
         _count(stage, play, log)
         if play.case.check is not None and not play.verdict.skipped and not play.is_broken_off:
             play.case.check(play)
-    broken = [one for one in promises(stage, log, strictly=strictly) if not one.ok]
+    exempt = {number for play in plays for alert in play.alerts for number in alert.exempt}
+    known = [row for row in log if not row["attempt"] or message_number(UUID(row["attempt"])) not in exempt]
+    broken = [one for one in promises(stage, known, strictly=strictly) if not one.ok]
     for one in broken:
         _blame(stage, plays, one)
 
@@ -151,7 +153,7 @@ def _lost_receipts(stage: Stage, numbers: set[int], log: list[dict[str, Any]]) -
 
 def _blame(stage: Stage, plays: Sequence[Play], one: Invariant) -> None:
     """A broken promise belongs to the cases whose messages it names, to all of the group when it names none."""
-    named = {int(word) for word in re.findall(r"(?<![\w-])\d{1,18}(?![\w-])", one.detail)}
+    named = {int(word) for word in re.findall(r"(?<![\w-])\d{1,18}(?![\w-])", one.detail.partition("rows: ")[2])}
     guilty = []
     for play in plays:
         events = [alert.event_id for alert in play.alerts]

@@ -25,9 +25,10 @@ def too_many(play: Play) -> None:
     play.wait(4.0)
     pace = (_struck(play) - settled) / 4.0
     play.must(pace <= play.site.settings.rate / 10, f"{pace:.0f} requests a second after 5 s of 429")
+    before = _struck(play)
     play.simulator.faults({"429_long": 1.0})
-    eventually(lambda: _struck(play) > settled + 1, 20)
-    play.wait(1.0)
+    eventually(lambda: _struck(play) > before, 20)
+    play.wait(1.5)
     heard = _struck(play)
     play.wait(12.0)
     asked = _struck(play) - heard
@@ -128,6 +129,11 @@ def by_its_class(play: Play) -> None:
     play.note(f"{play.site.rows(declared, safety.event_id)[0][0]} texts sent again and declared")
     play.simulator.listing()
     play.simulator.network()
+    play.must(
+        eventually(lambda: "unknown" not in play.states(normal), 60), "the list shows them again, and nobody looks"
+    )
+    held = play.site.rows("select id from messages where event_id = %s and state = 'held'", sensitive.event_id)
+    sensitive.exempt = {int(row[0]) for row in held}
 
 
 def country_refused(play: Play) -> None:

@@ -51,8 +51,9 @@ def without_valkey(play: Play) -> None:
         play.site.start(name)
     alert = play.send()
     command = [sys.executable, "-c", _DRAIN, "drain", "--gateway", "exercise"]
-    done = subprocess.run(command, env={**os.environ, **play.site.env}, capture_output=True, timeout=120, check=False)
-    play.must(done.returncode == 0, f"`consular drain` ended with {done.returncode}")
+    env = {**os.environ, **play.site.env}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    play.must(done.returncode == 0, f"`consular drain` ended with {done.returncode}: {done.stderr[-300:]}")
     play.must(play.wait_until_gone(alert, 5), f"`consular drain` left {alert.people - play.gone(alert)} texts")
     play.site.servers.start_valkey()
     play.fault_is_over()
