@@ -35,6 +35,10 @@ _UNPROVEN = 20
 _PROBES = 2
 """The same, when the gateway last left everything without an answer."""
 _WORTHWHILE_PART = 8
+_AHEAD = 4
+"""Rows claimed at once for each connection: a slow gateway leaves the rest to other workers."""
+_LONGEST_CLAIM_PART = 3
+"""Rows not begun within this part of their lease go back: a lease that ends looks like a worker's death."""
 _UNREADABLE_WAIT_SECONDS = 600.0
 _LONGEST_PROOF_SECONDS = 2.0
 _UNPROVEN_WAIT_SECONDS = 5.0
@@ -85,6 +89,7 @@ class Drain:
         self._probation = self._recorder.probation
         self._idle_since = 0.0
         self._claimed: deque[Any] = deque()
+        self._claimed_at = 0.0
         self._batch: list[Prepared] = []
         self._batch_at = 0.0
         self._due: deque[tuple[float, SmsRequest]] = deque()
@@ -146,6 +151,12 @@ class Drain:
         return _PROBES if self._recorder.is_suspect else _UNPROVEN
 
     def _take_batch(self) -> Steps:
+        if (
+            self._claimed
+            and self._clock.monotonic() - self._claimed_at > self._pace.lease_seconds / _LONGEST_CLAIM_PART
+        ):
+            yield Point("give back")
+            self._give_back()
         size = self._room()
         if not size:
             return
@@ -164,7 +175,8 @@ class Drain:
         self._batch_at = self._clock.monotonic() + (starts_in or 0.0)
 
     def _claim(self) -> None:
-        limit = 1 if self._is_wary else self._pace.claim_limit
+        limit = 1 if self._is_wary else min(self._pace.claim_limit, _AHEAD * self._gateway.concurrency)
+        self._claimed_at = self._clock.monotonic()
         with self._store.begin() as rows:
             claimed = rows.claim(self._gateway.name, self._worker, limit, self._pace.lease_seconds)
             calm = [row for row in claimed if row.deaths < SUSPECT_DEATHS]
@@ -176,6 +188,11 @@ class Drain:
         self._claimed.extend(calm or suspects[:1])
         self._is_wary = bool(suspects) and not calm
         self._claim_again_at = 0.0 if claimed else self._clock.monotonic() + _LOOK_AGAIN_SECONDS
+
+    def _give_back(self) -> None:
+        with self._store.begin() as rows:
+            rows.release(self._worker, [row.id for row in self._claimed])
+        self._claimed.clear()
 
     def _fill_batch(self, size: int) -> None:
         """Take what may go now. What goes into a country that is refused is given back; what waits for the first text

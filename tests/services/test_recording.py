@@ -115,6 +115,25 @@ def test_what_a_frozen_worker_could_not_hand_over_in_time_goes_back(session):
     assert_counted(event_id)
 
 
+def test_a_slow_gateway_costs_no_row_its_lease(session):
+    """A lease that ends counts as a worker's death, and a row that seems to kill workers is claimed alone."""
+    alert_everybody(session, 100)
+    gateway, clock, book = FakeGateway(concurrency=2), ShiftedClock(), TextBook("https://consular.test")
+    gateway.hold = True
+    ports = Ports(SqlStore(book), book, address_of, clock)
+    for point in Drain(gateway, ports, FAST, "slow", lambda: not gateway.hold).steps(1000):
+        if point.name != "poll":
+            continue
+        if not clock.gone:
+            assert states(session) == {"sending": 2, "claimed": 6, "queued": 92}
+            clock.gone = FAST.lease_seconds / 3 + 1
+        elif gateway.hold:
+            assert states(session) == {"sending": 2, "queued": 98}
+            gateway.hold = False
+    assert states(session) == {"accepted": 2, "queued": 98}
+    assert rows(session, "select distinct deaths from messages") == [(0,)]
+
+
 def test_a_worker_that_is_dropped_at_a_point_does_nothing_more(session):
     alert_everybody(session, 3)
     book = TextBook("https://consular.test")
