@@ -12,9 +12,11 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, val
 from consular.domain.gateways import ACTUAL_GATEWAYS
 from consular.domain.routing import EVERYWHERE, SenderKind
 from consular.locales import country_names
+from consular.schemas.texts import Text
 
 SATELLITE = "001"
 YES_NO = {"yes": True, "no": False}
+_PLACES = 4
 _EARLIEST = date(2000, 1, 1)
 _QUESTIONS = {
     "is_usable": "Say whether texts to this country may go by it.",
@@ -52,15 +54,15 @@ class CapabilitySchema(Schema):
         required=True,
         error_messages={"required": "Say what people see as the sender.", "unknown": "Choose one from the list."},
     )
-    sender_note = fields.String(load_default="", validate=validate.Length(max=200, error="At most 200 characters."))
+    sender_note = Text(200)
     rate = fields.String(load_default="")
     cost_cents = fields.String(load_default="")
     currency = fields.String(load_default="")
-    source = fields.String(load_default="", validate=validate.Length(max=300, error="At most 300 characters."))
+    source = Text(300)
     as_of_day = fields.String(load_default="")
     as_of_month = fields.String(load_default="")
     as_of_year = fields.String(load_default="")
-    seen = fields.Integer(load_default=0, validate=validate.Range(min=0))
+    seen = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31 - 1))
 
     @validates_schema(skip_on_field_errors=False)
     def _check(self, data: dict[str, Any], **_: Any) -> None:
@@ -75,11 +77,11 @@ class CapabilitySchema(Schema):
         facts = {
             **{name: YES_NO[data[name]] for name in _QUESTIONS},
             "sender_kind": data["sender_kind"],
-            "sender_note": data["sender_note"].strip() or None,
+            "sender_note": data["sender_note"] or None,
             "rate": float(rate) if rate is not None else None,
             "cost_cents": cost,
             "currency": data["currency"].strip().upper() if cost is not None else None,
-            "source": data["source"].strip(),
+            "source": data["source"],
             "as_of": _as_of(data),
         }
         return CapabilityForm(data["gateway"], data["country"], facts, data["seen"])
@@ -120,6 +122,8 @@ def _number_problem(typed: str, least: Decimal, most: int) -> str | None:
         return "Write a number, such as 5 or 0.5, or leave it empty."
     if value is not None and not (value.is_finite() and least <= value <= most):
         return f"Write a number from {least} to {most:,}, or leave it empty."
+    if value is not None and value != round(value, _PLACES):
+        return f"Write at most {_PLACES} places after the point."
     return None
 
 
@@ -137,6 +141,6 @@ def _as_of(data: dict[str, Any]) -> date:
 def _date_problem(data: dict[str, Any]) -> str | None:
     try:
         day = _as_of(data)
-    except ValueError:
+    except (ValueError, OverflowError):
         return "Write a date, such as 20 11 2026."
     return None if day >= _EARLIEST else "That is too long ago to be of use."

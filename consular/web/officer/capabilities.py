@@ -182,6 +182,8 @@ def _takes_replies(row: CapabilityRow) -> bool:
 
 
 def _row(gateway: str, country: str) -> CapabilityRow:
+    if gateway not in ACTUAL_GATEWAYS or not country.isprintable():
+        abort(404)
     return queries.find(db.session, gateway, country) or abort(404)
 
 

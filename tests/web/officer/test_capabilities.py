@@ -211,3 +211,34 @@ def test_the_service_page_leads_here(pages):
     page = pages.get("/officer/operations").text
     assert f'href="{PAGE}"' in page
     assert 'href="/officer/test-texts"' in page
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"as_of_year": "9" * 20},
+        {"cost_cents": "1E-999999"},
+        {"cost_cents": "0.00001"},
+        {"cost_cents": "sNaN"},
+        {"rate": "1" * 5000},
+        {"seen": "9" * 30},
+        {"source": "\0"},
+        {"gateway": "exercise"},
+        {"country": "ly"},
+    ],
+    ids=lambda odd: f"{next(iter(odd))} {next(iter(odd.values()))[:9]!r}",
+)
+def test_what_nobody_should_type_is_refused_in_words(pages, odd):
+    assert errors(add(pages, **odd)) or "seen" in odd
+
+
+def test_signs_that_cannot_be_stored_are_left_out(pages, session):
+    assert add(pages, source="Contract\0 12", sender_note="\u202eno\0te").status_code == 303
+    row = capabilities.find(session, "twilio", "LY")
+    assert (row.source, row.sender_note) == ("Contract 12", "note")
+
+
+@pytest.mark.parametrize("path", ["twilio%00/LY", "twilio/%00", "twilio/%00/remove", "exercise/*", "twilio/XX"])
+def test_an_address_of_no_row_is_not_found(pages, session, path):
+    capability("exercise", "*")
+    assert pages.get(f"{PAGE}/{path}").status_code == 404
