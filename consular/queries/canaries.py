@@ -17,7 +17,7 @@ from consular.extensions import db
 AnySession = Session | scoped_session[Session]
 
 LATELY = timedelta(days=7)
-_LOCK = 7_206_913
+_LOCK = 7_206_914
 
 _BUSY = text("""
 select g.name from unnest(cast(:gateways as text[])) as g (name) where exists (

@@ -16,6 +16,7 @@ from consular.models.capabilities import GatewayCapability
 from consular.models.officers import Role
 from consular.queries import counters
 from consular.services import canaries, sweeping
+from consular.services.bind_lock import BindLock, Hold
 from consular.services.verification import check_invariants
 from tests.factories import alert_everybody, make_officer, make_people, message_ids, rows, set_messages, states
 from tests.fakes import FakeGateway, lost, refused
@@ -56,6 +57,15 @@ def test_every_handset_is_texted_by_every_real_gateway_once_a_day(session):
     assert canaries.send_daily(PLAN, later(seconds=5)).texts == 0
     assert canaries.send_daily(PLAN, later(days=1)).texts == 4
     assert states(session) == {"queued": 8}
+
+
+def test_a_bind_that_stands_does_not_keep_them_back(session):
+    lock = BindLock(db.engine.url)
+    assert lock.look() is Hold.MINE
+    try:
+        assert canaries.send_daily(PLAN, NOW).texts == 4
+    finally:
+        lock.release()
 
 
 def test_it_waits_for_its_hour(session):
