@@ -74,7 +74,8 @@ def _unreached(phones: Phones, name: Name) -> Gap | None:
             phones.people, why, "They leave by themselves when it works again; see State of the service for why."
         )
     if not phones.paths:
-        return Gap(phones.people, f"No real gateway is set up, so nothing goes to {numbers}", "Set one up.")
+        act = "Whoever runs this server sets one up: `consular check-config` says what is missing."
+        return Gap(phones.people, f"No real gateway is set up, so nothing goes to {numbers}", act)
     why = f"No gateway reaches {numbers} ({_reasons(phones.paths)})"
     return Gap(phones.people, why, "Set up a gateway that does, or correct Gateways by country if it can.")
 

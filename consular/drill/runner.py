@@ -24,6 +24,7 @@ from consular.services.keys import note_keys
 from consular.services.places import load_gazetteer
 from consular.services.transactions import unit_of_work
 from consular.services.verification import check_invariants
+from consular.services.ways import seed_capabilities
 
 PATIENCE_SECONDS = 300.0
 POLL_SECONDS = 0.5
@@ -105,6 +106,7 @@ def _prepare(config: Config, screen: Screen) -> tuple[desk.SignIn, desk.SignIn]:
             note_keys()
             screen.say("Loading the gazetteer")
             load_gazetteer()
+            seed_capabilities()
             return desk.hire()
         finally:
             db.session.remove()
