@@ -28,15 +28,16 @@ from consular.providers.twilio.codes import failure_reason, map_status
 from consular.queries import counters
 from consular.queries import restoring as queries
 from consular.queries.invariants import names, offenders
-from consular.services import operations, restoring, social
+from consular.services import operations, restoring
 from consular.services.delivery import Pace, drain
 from consular.services.holding import Decision, send_again
 from consular.services.operations import Installation
 from consular.services.texts import TextBook
-from consular.services.transactions import unit_of_work
 from tests.conftest import migrate
 from tests.factories import issue, make_crisis, make_officer, make_people, message_ids, rows, set_messages, states
 from tests.fakes import FakeGateway
+from tests.social_world import accounts, approved, only_post
+from tests.social_world import drain as social_drain
 from tests.verified_world import decide
 
 Way = Callable[[EmbeddedServers, Path], Iterator[str]]
@@ -322,9 +323,12 @@ def test_a_cluster_that_may_not_be_asked_for_is_no_difference(session) -> None:
     assert not known.is_same(queries.Place(None, 2, 3, 5))
 
 
-def test_posts_stand_still_too(session) -> None:
+def test_posts_stand_still_too(session, config, serve) -> None:
+    network = serve(lambda talk: talk.answer(200, b'{"id": "1", "url": "https://social.example/1"}'))
+    with_account = accounts(config, mastodon=network.url)
+    event_id = approved(with_account)
     restoring.mark()
-    asked: list[bool] = []
-    assert social.drain(lambda *, is_exercise: asked.append(is_exercise) or [], 1.0, lambda: False) == 0
-    with unit_of_work() as work:
-        assert not restoring.may_send(work)
+    assert (social_drain(with_account), network.received) == (0, [])
+    restoring.release()
+    assert social_drain(with_account) == 1
+    assert only_post(event_id).state == "published"
