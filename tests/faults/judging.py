@@ -82,11 +82,12 @@ def judge(stage: Stage, plays: Sequence[Play], *, strictly: bool = False) -> Non
 
     strictly: nothing may be under way any more, for whatever reason.
     """
+    for play in plays:
+        if play.case.check is not None and not play.verdict.skipped and not play.is_broken_off:
+            play.case.check(play)
     log = stage.simulator.log()
     for play in plays:
         _count(stage, play, log)
-        if play.case.check is not None and not play.verdict.skipped and not play.is_broken_off:
-            play.case.check(play)
     exempt = {number for play in plays for alert in play.alerts for number in alert.exempt}
     known = [row for row in log if not row["attempt"] or message_number(UUID(row["attempt"])) not in exempt]
     broken = [one for one in promises(stage, known, strictly=strictly) if not one.ok]
@@ -120,7 +121,8 @@ def _count(stage: Stage, play: Play, log: list[dict[str, Any]]) -> None:
             verdict.declared += more if is_declared and more > 0 else 0
             verdict.duplicates += more if not is_declared and more > 0 else 0
         verdict.lost += _lost(alert, rows, accepted, unexplained)
-        verdict.lost += _lost_receipts(stage, {row[0] for row in rows}, log)
+        if play.keeps_receipts:
+            verdict.lost += _lost_receipts(stage, {row[0] for row in rows}, log)
     if any(alert.leaves for alert in play.alerts):
         verdict.recovered = (play.rested_at or time.time()) - play.ended_at
         play.must(verdict.recovered <= LONGEST_RECOVERY, f"not at rest {LONGEST_RECOVERY:.0f} s after the fault")

@@ -45,6 +45,7 @@ class Play:
     alerts: list[Alert] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
     ended_at: float = 0.0
+    keeps_receipts: bool = True
     is_broken_off: bool = False
     rested_at: float = 0.0
 
