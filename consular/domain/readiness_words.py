@@ -106,6 +106,8 @@ def _unproven(phones: Phones, name: Name, now: datetime, max_age: timedelta) -> 
     act = (
         "Send a test text now and answer it on the handset; look at the handset if nothing comes."
         if way.has_handset
+        else "Have a satellite phone of the mission put into CANARY_PHONES."
+        if phones.country == "001"
         else f"Have a handset of the mission with one of the {numbers} put into CANARY_PHONES."
         if phones.country
         else "Only a real text can prove it."

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from consular.domain.alarms import Raised, Reading, evaluate
-from consular.domain.gateways import SMPP
+from consular.domain.gateways import GATEWAYS_WITH_A_LIST, SMPP
 from consular.extensions import db
 from consular.queries import operations
 from consular.queueing import QUEUES
@@ -103,6 +103,11 @@ class Line:
     list_failing_since: datetime | None = None
     list_failure: str | None = None
     bind: BindSeen | None = None
+
+    @property
+    def has_list(self) -> bool:
+        """Whether it can be asked which texts came in."""
+        return self.gateway in GATEWAYS_WITH_A_LIST
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ def test_an_unproven_path_asks_for_a_test_or_for_a_handset():
     without = country(Phones("LY", 5, [path()]))
     assert "never proven" in told(without)[0][1]
     assert "CANARY_PHONES" in told(without)[0][2]
+    assert "satellite phone of the mission" in told(country(Phones("001", 5, [path()])))[0][2]
 
 
 def test_each_path_says_what_it_is_used_for():

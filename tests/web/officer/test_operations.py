@@ -30,7 +30,7 @@ def officer(session: scoped_session[Session], client: FlaskClient) -> FlaskClien
 @pytest.fixture
 def staffed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis answers, and every queue has a worker."""
-    monkeypatch.setattr(operations, "alive_workers", lambda url: dict.fromkeys(QUEUES, 1))
+    monkeypatch.setattr(operations, "alive_workers", lambda url: dict.fromkeys(QUEUES, 1) | {"twilio": 0})
 
 
 def break_line(session) -> None:
@@ -52,6 +52,16 @@ def test_a_calm_page(officer, staffed) -> None:
     assert 'class="alarms"' not in page
     assert re.search(r"<dt>Redis</dt><dd>answers</dd>", page)
     assert "inbound 1" in page
+
+
+def test_a_gateway_without_a_list_shows_none(session, officer, staffed) -> None:
+    session.execute(text("insert into senders (gateway, next_free_at) values ('http', now())"))
+    session.commit()
+    page = officer.get(PAGE).text
+    practice, _, http = page.partition("Gateway <bdi>http</bdi>")
+    assert "list of texts from people" in practice
+    assert "list of texts from people" not in http
+    assert "twilio" not in page, "no worker is missed for what is not set up"
 
 
 def test_alarms_come_first_with_since_when_what_to_do_and_the_runbook(session, officer, staffed) -> None:
