@@ -63,6 +63,7 @@ ACCESS: dict[str, Access] = {
     "officer.alert_progress": READERS,
     "officer.write_alert": AUTHORS,
     "officer.edit_alert": AUTHORS,
+    "officer.send_without_asking": AUTHORS,
     "officer.submit_alert": AUTHORS,
     "officer.withdraw_alert": AUTHORS,
     "officer.cancel_alert": AUTHORS,

@@ -127,11 +127,16 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What an alert asks of the way. has_link: the officers' own words hold an address. by_reply_only: only a reply is
-    an answer (the receipts for replies say "text 2")."""
+    an answer (the receipts for replies say "text 2").
+
+    accepts_no_answer_from: countries of phones (None: unknown) where officers would rather send the text without its
+    question than not at all.
+    """
 
     asks_for_reply: bool = False
     has_link: bool = False
     by_reply_only: bool = False
+    accepts_no_answer_from: frozenset[str | None] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +159,23 @@ class Choice:
         return next(iter(self.open + self.stopped), None)
 
 
-def choose(candidates: Iterable[Candidate], needs: Needs, now: datetime) -> Choice:
+def choose(candidates: Iterable[Candidate], needs: Needs, now: datetime, *, accepts_no_answer: bool = False) -> Choice:
     """The gateways for one country, of which all candidates are.
 
     Never one that is not configured, not usable there, or on which a needed answer or link is impossible. A line that
     stands still comes after all that do not. Then: replies (when one is asked for), believable receipts, no recent
     failures, the lower cost (when all known costs are in one currency; unknown last), the order of GATEWAYS.
+    accepts_no_answer: where no gateway could bring an answer, choose as if the alert asked for none. One that could,
+    but stands still now, is waited for: nobody is left unasked who can answer.
     """
+    given = list(candidates)
+    strict = _choose(given, needs, now)
+    if not (accepts_no_answer and strict.lacks_answer):
+        return strict
+    return _choose(given, replace(needs, asks_for_reply=False), now)
+
+
+def _choose(candidates: Iterable[Candidate], needs: Needs, now: datetime) -> Choice:
     given = sorted(candidates, key=lambda one: GATEWAYS.index(one.gateway))
     unfit = {one.gateway: words for one in given if (words := _unfitness(one, needs)) is not None}
     fit = [one for one in given if one.gateway not in unfit]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -23,12 +23,16 @@ from consular.models.columns import (
 )
 from consular.models.crises import Crisis
 
+_NOWHERE = text("'[]'::jsonb")
+
 
 class Alert(Base):
     """What officers write and approve. revision rises with every edit (optimistic lock).
 
     submitted_hash and submitted_count: what the approver was shown; they are checked again at release.
-    message_class: what to do with a text of which nobody knows whether it left (docs/adr/0003).
+    message_class: what to do with a text of which nobody knows whether it left (docs/adr/0003). accepts_no_answer_from:
+    countries of phones ("": unknown) where people get the text without its question, because nobody there can answer
+    (docs/adr/0008).
     """
 
     __tablename__ = "alerts"
@@ -44,6 +48,7 @@ class Alert(Base):
     event: Mapped[str] = mapped_column(String(200))
     message_class: Mapped[MessageClass] = enum_column(MessageClass)
     asks_for_reply: Mapped[bool] = mapped_column(default=True)
+    accepts_no_answer_from: Mapped[list[str]] = mapped_column(JSONB, default=list, server_default=_NOWHERE)
     validity_minutes: Mapped[int] = mapped_column(default=360)
     audience: Mapped[dict[str, Any]] = mapped_column(JSONB)
     author_id: Mapped[UUID] = mapped_column(ForeignKey("officers.id"))
@@ -113,6 +118,7 @@ class AlertEvent(Base):
     status: Mapped[AlertStatus] = enum_column(AlertStatus)
     message_class: Mapped[MessageClass] = enum_column(MessageClass)
     asks_for_reply: Mapped[bool]
+    accepts_no_answer_from: Mapped[list[str]] = mapped_column(JSONB, default=list, server_default=_NOWHERE)
     validity_seconds: Mapped[int]
     default_language: Mapped[LanguageTag]
     content_sealed: Mapped[Sealed]

@@ -78,6 +78,7 @@ class AlertView:
     event: str
     message_class: MessageClass
     asks_for_reply: bool
+    accepts_no_answer_from: tuple[str, ...]
     validity_minutes: int
     audience: dict[str, Any]
     words: dict[str, Words]
@@ -177,6 +178,7 @@ def find_alert(session: AnySession, alert_id: UUID) -> AlertView | None:
         event=alert.event,
         message_class=alert.message_class,
         asks_for_reply=alert.asks_for_reply,
+        accepts_no_answer_from=tuple(alert.accepts_no_answer_from),
         validity_minutes=alert.validity_minutes,
         audience=alert.audience,
         words=open_words(alert.infos),

@@ -53,7 +53,7 @@ class AudienceCount:
     people: records. heads: people in those records, as they told us. with_phone: records that a text reaches.
     phones: distinct usable phones that did not opt out: one text each. no_phone, unusable_phone, opted_out: records
     that no text reaches, by the reason. languages: by language of the record. phones_in: by country of the phone
-    (None: unknown) and language.
+    (None: unknown) and language. people_in: records that a text reaches, by country of the phone.
     """
 
     people: int
@@ -65,6 +65,7 @@ class AudienceCount:
     opted_out: int
     languages: dict[str, LanguageCount]
     phones_in: dict[tuple[str | None, str], int]
+    people_in: dict[str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ def count_audience(session: AnySession, rule: AudienceRule, today: date, status:
         opted_out=totals.opted_out,
         languages=_by_language(parts),
         phones_in={(row.country, row.language): row.phones for row in parts if row.phones},
+        people_in=_by_country(parts),
     )
 
 
@@ -139,6 +141,14 @@ def _by_language(rows: Sequence[Any]) -> dict[str, LanguageCount]:
     for row in rows:
         before = found.get(row.language, LanguageCount(0, 0))
         found[row.language] = LanguageCount(before.people + row.people, before.phones + row.phones)
+    return found
+
+
+def _by_country(rows: Sequence[Any]) -> dict[str | None, int]:
+    found: dict[str | None, int] = {}
+    for row in rows:
+        if row.with_phone:
+            found[row.country] = found.get(row.country, 0) + row.with_phone
     return found
 
 

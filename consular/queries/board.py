@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from consular.domain.cap import AlertStatus
 from consular.extensions import db
@@ -24,6 +24,11 @@ UNANSWERED = (Bucket.SILENT, Bucket.HANDED_OVER, Bucket.WAITING, Bucket.NOT_DELI
 REACHED = (*ANSWERED, Bucket.SILENT)
 """Reached: answered, or a delivery report says that the text arrived."""
 
+_UNASKED = text("""
+select distinct jsonb_array_elements_text(accepts_no_answer_from) as country
+from alert_events where crisis_id = :crisis_id order by country
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class CrisisHead:
@@ -38,13 +43,15 @@ class CrisisHead:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One look at a crisis. open_requests and oldest: by kind, requests that belong to no crisis included."""
+    """One look at a crisis. open_requests and oldest: by kind, requests that belong to no crisis included. unasked:
+    countries of phones ("": unknown) that an alert went to without its question, where nobody could answer it."""
 
     crisis: CrisisHead
     figures: Mapping[str, int]
     open_requests: Mapping[RequestKind, int]
     oldest: Mapping[RequestKind, datetime]
     queue: list[QueueRow]
+    unasked: Sequence[str] = ()
 
     def bucket(self, bucket: Bucket) -> int:
         """People in one part."""
@@ -87,4 +94,6 @@ def look(crisis: CrisisHead, queue_length: int = 8) -> Board:
     apart = counters.read(counters.NO_EXERCISE if crisis.status is AlertStatus.EXERCISE else counters.NO_CRISIS)
     waiting = {kind: figures.get(f"requests:{kind}", 0) + apart.get(f"requests:{kind}", 0) for kind in requests.KINDS}
     queue = requests.open_page(crisis.id, limit=queue_length) if any(waiting.values()) else []
-    return Board(crisis, figures, waiting, requests.oldest(crisis.id) if queue else {}, queue)
+    oldest = requests.oldest(crisis.id) if queue else {}
+    unasked = db.session.execute(_UNASKED, {"crisis_id": crisis.id}).scalars().all()
+    return Board(crisis, figures, waiting, oldest, queue, unasked)

@@ -116,6 +116,20 @@ class ApprovalSchema(Schema):
         return ApprovalForm(seen_hash, whole_number(data["seen_count"]) or 0, whole_number(typed))
 
 
+class WithoutAskingSchema(Schema):
+    """Countries and revision that the preview showed. Hidden fields that were tampered with are refused later."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    countries = fields.List(fields.String(), load_default=list)
+    revision = fields.String(load_default="")
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return data | {"revision": whole_number(data["revision"]) or 0}
+
+
 def alert_values(form: MultiDict[str, str]) -> dict[str, Any]:
     """A posted form as AlertSchema takes it: headline_<language> and text_<language> gathered by language."""
     return {

@@ -90,8 +90,12 @@ def preview(alert: AlertView, now: datetime, lines: Mapping[str, Line], public_u
     rule = rule_from_dict(alert.audience)
     count = audience.count_audience(db.session, rule, now.date(), alert.crisis.status)
     texts = _Texts(alert, public_url, count)
-    needs = needs_of((words.text for words in alert.words.values()), asks_for_reply=alert.asks_for_reply)
-    ways = ways_preview(db.session, alert.crisis.status, needs, lines, count.phones_in, texts.parts)
+    needs = needs_of(
+        (words.text for words in alert.words.values()),
+        asks_for_reply=alert.asks_for_reply,
+        accepts_no_answer_from=alert.accepts_no_answer_from,
+    )
+    ways = ways_preview(db.session, alert.crisis.status, needs, lines, count, texts.parts)
     has_gateway = any(name in lines for name in gateways_for(alert.crisis.status))
     first, *others = ways.ways or [EVERY_WAY]
     shown = [texts.preview(language, first) for language in texts.languages]

@@ -17,6 +17,10 @@ _SETTINGS = {
     AlertStatus.EXERCISE: "the EXERCISE_GATEWAY_*",
 }
 _MOST_NAMED = 10
+OTHER_COUNTRIES = (
+    "The countries where nobody could answer are not those that the page named any more. Look at them again before you "
+    "send without asking."
+)
 
 
 class EditedMeanwhileError(ConflictError):
@@ -71,8 +75,8 @@ _SENTENCES = {
     "Look at the new number before you release it.",
     Refusal.NO_GATEWAY: "No gateway is set up for this alert.",
     Refusal.NO_ANSWER: "Nobody with a phone of {countries} could answer: no gateway takes replies from there, and "
-    "texts with a link do not get there. Write it without asking for a reply, or have a gateway set up that takes "
-    "replies from there.",
+    "texts with a link do not get there. Choose on the alert's page to send to them without asking, write it without "
+    "asking for a reply at all, or have a gateway set up that takes replies from there.",
     Refusal.LINK_LOST: "The text has an address in it, and texts with addresses do not get to phones of {countries}: "
     "no gateway is set up that carries them there. Take the address out.",
 }

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from consular.domain.alerts import AlertRefusedError, check_ways
 from consular.domain.cap import AlertStatus
 from consular.domain.gateways import gateways_for
 from consular.domain.routing import Choice, Needs, SenderKind, Way
+from consular.queries.audience import AudienceCount
 from consular.queries.routing import AnySession
 from consular.services.alert_refusals import phone_country, refused
 from consular.services.routing import Chooser
-
-Phones = Mapping[tuple[str | None, str], int]
-"""Distinct usable phones by country (None: unknown) and language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +29,13 @@ class CountryWay:
     """How the texts of one country would go. gateway, way: None when none takes them: nobody gets a text there.
 
     parts: of all its texts. cost: of all of them, in `currency`; None: not known. why: of gateways that are not taken,
-    and of the one that is when it stands still now.
+    and of the one that is when it stands still now. code: of the country, "" when it is unknown. people: who have these
+    phones. lacks_answer: no text goes although one could, because nobody could answer it.
     """
 
+    code: str
     country: str
+    people: int
     phones: int
     gateway: str | None
     way: Way | None
@@ -45,7 +46,13 @@ class CountryWay:
     cost: Decimal | None
     currency: str | None
     is_stopped: bool
+    lacks_answer: bool
     why: Mapping[str, str]
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether the text goes there without any way to answer it."""
+        return self.way is not None and not self.way.takes_replies and not self.way.carries_links
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,13 @@ class WaysPreview:
 
     @property
     def unreached(self) -> int:
-        """Usable phones that no gateway reaches."""
-        return sum(one.phones for one in self.countries if not one.gateway)
+        """Usable phones that no gateway reaches, whatever the alert asks."""
+        return sum(one.phones for one in self.countries if not one.gateway and not one.lacks_answer)
+
+    @property
+    def lacking(self) -> list[CountryWay]:
+        """Countries for which officers must choose: nobody there could answer an alert that asks."""
+        return [one for one in self.countries if one.lacks_answer]
 
     @property
     def parts(self) -> int:
@@ -104,17 +116,18 @@ def ways_preview(
     status: AlertStatus,
     needs: Needs,
     lines: Mapping[str, Line],
-    phones: Phones,
+    count: AudienceCount,
     parts_of: Callable[[str, Way], int],
 ) -> WaysPreview:
     """What an alert with these needs would do now. parts_of: parts of the text in a language that goes a way."""
     chooser = Chooser(session, {name: line.sender for name, line in lines.items()})
     choices: dict[str | None, Choice] = {}
     found = []
-    for country in dict.fromkeys(country for country, _ in phones):
+    for country in dict.fromkeys(country for country, _ in count.phones_in):
         choice = choices[country] = chooser.choose(gateways_for(status), needs, country)
-        speakers = {language: number for (place, language), number in phones.items() if place == country}
-        found.append(_country(chooser, lines, country, choice, speakers, parts_of))
+        speakers = {language: number for (place, language), number in count.phones_in.items() if place == country}
+        one = _country(chooser, lines, country, choice, speakers, parts_of)
+        found.append(replace(one, people=count.people_in.get(country, 0)))
     return WaysPreview(sorted(found, key=lambda one: (-one.phones, one.country)), _refusal(choices))
 
 
@@ -133,16 +146,23 @@ def way_warnings(ways: WaysPreview, *, asks_for_reply: bool) -> list[str]:
         ),
         (_cannot_reply, "Nobody with a phone of {names} can reply: their texts ask for an answer by the link only."),
         (_has_no_link, "Texts with links do not get to phones of {names}: theirs can be answered by a reply only."),
+        (
+            _is_mute,
+            "Nobody with a phone of {names} can answer ({people} people on {phones} phones): they get the text without "
+            "the question and without the link. Whether it arrived is all that will be known of them, so their silence "
+            "says nothing: officers must reach them by other means.",
+        ),
     ):
         meant = [one for one in ways.countries if is_meant(one)]
         if meant and (asks_for_reply or is_meant in (_has_no_gateway, _stands_still)):
             phones = sum(one.phones for one in meant)
-            found.append(sentence.format(names=_names(meant), phones=f"{phones:,}"))
+            people = sum(one.people for one in meant)
+            found.append(sentence.format(names=_names(meant), phones=f"{phones:,}", people=f"{people:,}"))
     return found
 
 
 def _has_no_gateway(one: CountryWay) -> bool:
-    return one.gateway is None
+    return one.gateway is None and not one.lacks_answer
 
 
 def _stands_still(one: CountryWay) -> bool:
@@ -150,11 +170,15 @@ def _stands_still(one: CountryWay) -> bool:
 
 
 def _cannot_reply(one: CountryWay) -> bool:
-    return one.way is not None and not one.way.takes_replies
+    return one.way is not None and not one.way.takes_replies and not one.is_mute
 
 
 def _has_no_link(one: CountryWay) -> bool:
-    return one.way is not None and not one.way.carries_links
+    return one.way is not None and not one.way.carries_links and not one.is_mute
+
+
+def _is_mute(one: CountryWay) -> bool:
+    return one.is_mute
 
 
 def _names(countries: Sequence[CountryWay]) -> str:
@@ -172,12 +196,17 @@ def _country(
 ) -> CountryWay:
     name, number = phone_country(country), sum(speakers.values())
     if choice.best is None:
-        return CountryWay(name, number, None, None, None, False, 0, 0.0, None, None, False, choice.reasons)
+        lacks, why = choice.lacks_answer, choice.reasons
+        return CountryWay(
+            country or "", name, 0, number, None, None, None, False, 0, 0.0, None, None, False, lacks, why
+        )
     capability = chooser.table.of(choice.best, country)
     parts = sum(count * parts_of(language, capability.way) for language, count in speakers.items())
     rate = min(lines[choice.best].rate, capability.rate or lines[choice.best].rate)
     return CountryWay(
+        code=country or "",
         country=name,
+        people=0,
         phones=number,
         gateway=choice.best,
         way=capability.way,
@@ -188,6 +217,7 @@ def _country(
         cost=None if capability.cost_cents is None else capability.cost_cents * parts / 100,
         currency=capability.currency,
         is_stopped=choice.best in choice.stopped,
+        lacks_answer=False,
         why=choice.reasons,
     )
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,10 +26,10 @@ from consular.domain.alerts import (
     next_state,
 )
 from consular.domain.audience import AudienceRule, rule_from_dict, rule_to_dict
-from consular.domain.cap import Category, Certainty, MsgType, ResponseType, Severity, Urgency
-from consular.errors import NotFoundError
+from consular.domain.cap import Category, Certainty, ResponseType, Severity, Urgency
+from consular.domain.routing import Needs
+from consular.errors import ConflictError, NotFoundError
 from consular.extensions import cipher
-from consular.locales import LANGUAGES
 from consular.models.alerts import Alert, AlertEvent, AlertInfo
 from consular.models.crises import Crisis
 from consular.models.officers import Officer
@@ -39,7 +38,9 @@ from consular.queries.alerts import AlertView, Words
 from consular.queries.audience import count_people, phone_countries
 from consular.queueing import EVERY_WORKER, QUEUES, wakeups
 from consular.services import dispatch, routing, social
+from consular.services.alert_events import freeze_event
 from consular.services.alert_refusals import (
+    OTHER_COUNTRIES,
     AlreadyIssuedError,
     EditedMeanwhileError,
     check_typed,
@@ -98,18 +99,38 @@ def write(crisis_id: UUID, draft: AlertDraft, officer_id: UUID, now: datetime) -
 def edit(alert_id: UUID, draft: AlertDraft, seen_revision: int, officer_id: UUID, now: datetime) -> None:
     """Replace an alert's content. Raises EditedMeanwhileError when seen_revision, the form's, is not the newest."""
     with unit_of_work() as session:
-        alert = _lock(session, alert_id)
-        if alert.revision != seen_revision:
-            raise EditedMeanwhileError(
-                f"{_name(session, alert.last_editor_id)} saved this alert at {alert.edited_at:%H:%M} UTC, "
-                "after you opened it."
-            )
-        alert.state = _next(alert, AlertAction.EDIT, officer_id)
-        alert.last_editor_id = officer_id
-        alert.submitted_hash = alert.submitted_count = None
+        alert = _lock_to_edit(session, alert_id, seen_revision, officer_id)
         _fill(alert, draft, now)
         session.flush()
         decide(session, alert, AlertAction.EDIT, officer_id, now)
+
+
+def send_without_asking(
+    alert_id: UUID,
+    seen_countries: Collection[str],
+    seen_revision: int,
+    officer_id: UUID,
+    now: datetime,
+    *,
+    gateways: Gateways,
+) -> None:
+    """Let people get an alert without its question where nobody could answer it. It is an edit like any other, and
+    lasts until the next one.
+
+    seen_countries: of their phones, as the page named them ("": unknown). Raises ConflictError when they are others
+    now, EditedMeanwhileError as edit() does.
+    """
+    with unit_of_work() as session:
+        alert = _lock_to_edit(session, alert_id, seen_revision, officer_id)
+        phones = phone_countries(session, _rule(alert), now.date(), alert.crisis.status)
+        choices = routing.routes_for(session, alert.crisis.status, gateways, _needs(alert), phones)
+        mute = {country or "" for country, choice in choices.items() if choice.lacks_answer}
+        if not mute or mute != {*seen_countries}:
+            raise ConflictError(OTHER_COUNTRIES)
+        alert.accepts_no_answer_from = sorted({*alert.accepts_no_answer_from, *mute})
+        alert.edited_at = now
+        session.flush()
+        decide(session, alert, AlertAction.EDIT, officer_id, now, detail={"without_asking": sorted(mute)})
 
 
 def submit(alert_id: UUID, officer_id: UUID, now: datetime, *, gateways: Gateways) -> None:
@@ -200,7 +221,7 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
         except AlertRefusedError as error:
             raise refused(error.refusal) from None
         check_typed(crisis.status, seen_count, typed_count)
-        event = _freeze(alert, officer_id, seen_hash, now)
+        event = freeze_event(alert, content_of(alert)["texts"], officer_id, seen_hash, now)
         session.add(event)
         session.flush()
         count = dispatch.fan_out(session, event, rule, partial(_route, session, alert, gateways), now)
@@ -236,7 +257,8 @@ def stop(event_id: UUID, officer_id: UUID, now: datetime) -> int:
 def content_of(alert: Alert | AlertView) -> dict[str, Any]:
     """Everything of an alert that an approval covers beside its rule and count; the form that content_hash() takes."""
     words = alert.words if isinstance(alert, AlertView) else queries.open_words(alert.infos)
-    return {
+    unasked = sorted(alert.accepts_no_answer_from)
+    return ({"accepts_no_answer_from": unasked} if unasked else {}) | {
         "status": alert.crisis.status.value,
         "category": alert.category.value,
         "urgency": alert.urgency.value,
@@ -251,23 +273,22 @@ def content_of(alert: Alert | AlertView) -> dict[str, Any]:
     }
 
 
-def default_language(languages: Collection[str]) -> str:
-    """The language for people in whose own there is no text: the first of LANGUAGES that has one."""
-    return next(language for language in LANGUAGES if language in languages)
-
-
 def _route(
     session: AnySession, alert: Alert, gateways: Gateways, countries: Iterable[str | None]
 ) -> dict[str | None, str | None]:
     """The gateway for each country. Raises ConflictError when people in one could not answer."""
-    words = queries.open_words(alert.infos)
-    needs = needs_of((one.text for one in words.values()), asks_for_reply=alert.asks_for_reply)
-    choices = routing.routes_for(session, alert.crisis.status, gateways, needs, countries)
+    choices = routing.routes_for(session, alert.crisis.status, gateways, _needs(alert), countries)
     try:
         check_ways(choices)
     except AlertRefusedError as error:
         raise refused(error.refusal, countries=error.countries) from None
     return {country: choice.best for country, choice in choices.items()}
+
+
+def _needs(alert: Alert) -> Needs:
+    words, accepted = queries.open_words(alert.infos), alert.accepts_no_answer_from
+    texts = (one.text for one in words.values())
+    return needs_of(texts, asks_for_reply=alert.asks_for_reply, accepts_no_answer_from=accepted)
 
 
 def _transition(alert_id: UUID, action: AlertAction, officer_id: UUID, now: datetime, note: str | None = None) -> None:
@@ -285,6 +306,19 @@ def _lock(session: AnySession, alert_id: UUID) -> Alert:
     return alert
 
 
+def _lock_to_edit(session: AnySession, alert_id: UUID, seen_revision: int, officer_id: UUID) -> Alert:
+    alert = _lock(session, alert_id)
+    if alert.revision != seen_revision:
+        raise EditedMeanwhileError(
+            f"{_name(session, alert.last_editor_id)} saved this alert at {alert.edited_at:%H:%M} UTC, "
+            "after you opened it."
+        )
+    alert.state = _next(alert, AlertAction.EDIT, officer_id)
+    alert.last_editor_id = officer_id
+    alert.submitted_hash = alert.submitted_count = None
+    return alert
+
+
 def _next(alert: Alert, action: AlertAction, officer_id: UUID) -> AlertState:
     try:
         return next_state(_facts(alert), action, officer_id)
@@ -297,6 +331,7 @@ def _fill(alert: Alert, draft: AlertDraft, now: datetime) -> None:
     alert.certainty, alert.response_type = draft.certainty, draft.response_type
     alert.event, alert.message_class = draft.event, draft.message_class
     alert.asks_for_reply, alert.validity_minutes = draft.asks_for_reply, draft.validity_minutes
+    alert.accepts_no_answer_from = []
     alert.audience = rule_to_dict(draft.audience)
     alert.edited_at = now
     flag_modified(alert, "edited_at")
@@ -306,31 +341,6 @@ def _fill(alert: Alert, draft: AlertDraft, now: datetime) -> None:
         info.headline_sealed = cipher.seal(words.headline, "alert_infos.headline", info.id)
         info.text_sealed = cipher.seal(words.text, "alert_infos.text", info.id)
     alert.infos = list(kept.values())
-
-
-def _freeze(alert: Alert, approver_id: UUID, seen_hash: bytes, now: datetime) -> AlertEvent:
-    event_id, texts = uuid4(), content_of(alert)["texts"]
-    validity = timedelta(minutes=alert.validity_minutes)
-    return AlertEvent(
-        id=event_id,
-        alert_id=alert.id,
-        crisis_id=alert.crisis_id,
-        msg_type=MsgType.ALERT,
-        status=alert.crisis.status,
-        message_class=alert.message_class,
-        asks_for_reply=alert.asks_for_reply,
-        validity_seconds=int(validity.total_seconds()),
-        default_language=default_language(texts),
-        content_sealed=cipher.seal(json.dumps({"texts": texts}), "alert_events.content", event_id),
-        content_hash=seen_hash,
-        audience=alert.audience,
-        people=0,
-        author_id=alert.author_id,
-        last_editor_id=alert.last_editor_id,
-        approved_by=approver_id,
-        approved_at=now,
-        expires_at=now + validity,
-    )
 
 
 def _stop_event(session: AnySession, event: AlertEvent, officer_id: UUID, now: datetime) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -20,7 +21,7 @@ from consular.queries import routing as queries
 from consular.queries.routing import AnySession, Detour, Stops
 from consular.queueing import EVERY_WORKER, QUEUES, Wakeups
 from consular.security.fields import KeyUnavailableError
-from consular.services.texts import freeze
+from consular.services.texts import freeze, needs_of
 from consular.services.transactions import unit_of_work
 from consular.services.ways import Gateways, table_for
 
@@ -54,11 +55,13 @@ class Chooser:
             Candidate(self.table.of(name, country), self._health(name, country), name in self._gateways)
             for name in names
         ]
-        return choose(candidates, needs, self.stops.at)
+        return choose(candidates, needs, self.stops.at, accepts_no_answer=country in needs.accepts_no_answer_from)
 
     def detour(self, source: str, needs: Needs) -> Detour:
         """Where texts that wait at a real gateway go instead, if it cannot send them now and another can."""
-        countries = sorted(self.table.countries | {country for _, country in self.stops.countries})
+        accepted = needs.accepts_no_answer_from - {None}
+        refused = {country for _, country in self.stops.countries}
+        countries = sorted(self.table.countries.union(refused, filter(None, accepted)))
         return Detour(
             gateway=source,
             targets=tuple((country, self._instead(source, needs, country)) for country in countries),
@@ -144,7 +147,9 @@ def _needs(session: AnySession, event_id: UUID) -> Needs:
     try:
         return freeze(event).needs
     except KeyUnavailableError:
-        return Needs(event.asks_for_reply, has_link=True)
+        accepted = event.accepts_no_answer_from
+        needs = needs_of((), asks_for_reply=event.asks_for_reply, accepts_no_answer_from=accepted)
+        return replace(needs, has_link=True)
 
 
 def _move(detour: Detour, move: Move) -> Counter[str]:

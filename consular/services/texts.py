@@ -33,11 +33,13 @@ class FrozenText:
     asks_for_reply: bool
     message_class: MessageClass
     validity_seconds: int
+    accepts_no_answer_from: tuple[str, ...] = ()
 
     @property
     def needs(self) -> Needs:
         """What the texts ask of the way they go."""
-        return needs_of(self.texts.values(), asks_for_reply=self.asks_for_reply)
+        accepted = self.accepts_no_answer_from
+        return needs_of(self.texts.values(), asks_for_reply=self.asks_for_reply, accepts_no_answer_from=accepted)
 
     def language_for(self, wanted: str) -> str:
         """The language a person gets: theirs when there is a text in it, else the event's default."""
@@ -54,12 +56,14 @@ def freeze(event: AlertEvent) -> FrozenText:
         asks_for_reply=event.asks_for_reply,
         message_class=event.message_class,
         validity_seconds=event.validity_seconds,
+        accepts_no_answer_from=tuple(event.accepts_no_answer_from),
     )
 
 
-def needs_of(texts: Iterable[str], *, asks_for_reply: bool) -> Needs:
-    """What officers' texts ask of the way they go."""
-    return Needs(asks_for_reply, any(map(addresses_in, texts)))
+def needs_of(texts: Iterable[str], *, asks_for_reply: bool, accepts_no_answer_from: Iterable[str]) -> Needs:
+    """What officers' texts ask of the way they go. accepts_no_answer_from: as stored, "" for an unknown country."""
+    accepted = frozenset(country or None for country in accepts_no_answer_from)
+    return Needs(asks_for_reply, any(map(addresses_in, texts)), accepts_no_answer_from=accepted)
 
 
 class TextBook:

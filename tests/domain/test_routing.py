@@ -167,6 +167,40 @@ def test_a_text_that_nobody_could_answer_is_refused_where_it_could_go(candidates
 
 
 @pytest.mark.parametrize(
+    ("candidates", "needs", "open_", "stopped"),
+    [
+        ([candidate(T, **MUTE)], REPLY, [T], []),
+        ([candidate(T, **MUTE, **UNPROVEN), candidate(S, **MUTE)], REPLY, [S, T], []),
+        ([candidate(T, **MUTE), candidate(S, **ONE_WAY)], REPLY, [S], []),
+        ([candidate(T, **MUTE), candidate(S, STOPPED)], REPLY, [], [S]),
+        ([candidate(T, **MUTE), candidate(S, configured=False)], REPLY, [T], []),
+        ([candidate(T, **MUTE, is_usable=False)], REPLY, [], []),
+        ([candidate(T, **MUTE)], Needs(asks_for_reply=True, has_link=True), [], []),
+        ([candidate(T, **ONE_WAY)], Needs(by_reply_only=True), [], []),
+    ],
+    ids=[
+        "rather without the question than not at all",
+        "the better of two",
+        "whoever can answer by the link is asked",
+        "an answer is waited for",
+        "the other is not set up",
+        "no text goes there anyway",
+        "the address would be lost all the same",
+        "receipts for replies are another matter",
+    ],
+)
+def test_only_where_nobody_could_answer_a_text_goes_without_its_question(candidates, needs, open_, stopped):
+    found = choose(candidates, needs, NOW, accepts_no_answer=True)
+    assert (list(found.open), list(found.stopped)) == (open_, stopped)
+    if found.best is not None:
+        check_ways({"AE": found})
+    elif needs.has_link:
+        with pytest.raises(AlertRefusedError) as caught:
+            check_ways({"AE": found})
+        assert caught.value.refusal is Refusal.LINK_LOST
+
+
+@pytest.mark.parametrize(
     ("sender", "country", "two_way", "kind"),
     [
         ("+15005550006", EVERYWHERE, True, SenderKind.NUMBER),

@@ -174,6 +174,7 @@ def test_phones_are_counted_once_and_the_reasons_for_silence_apart(session) -> N
     assert (count.no_phone, count.unusable_phone, count.opted_out) == (1, 1, 1)
     assert count.languages == {"fr": audience.LanguageCount(people=6, phones=2)}
     assert sum(count.phones_in.values()) == 2
+    assert sum(count.people_in.values()) == count.with_phone
     assert set(audience.phone_countries(session, AudienceRule(("LY",)), TODAY, AlertStatus.ACTUAL)) == {
         country for country, _ in count.phones_in
     }

@@ -131,6 +131,7 @@ def frozen_digest(event: AlertEvent) -> bytes:
         asks_for_reply=event.asks_for_reply,
         validity_minutes=event.validity_seconds // 60,
     )
+    assert event.accepts_no_answer_from == []
     return content_hash(_content(texts["en"]["text"], kept), event.audience, event.people)
 
 

@@ -18,6 +18,7 @@ from consular.queries import alerts as queries
 from consular.queries import audience
 from consular.queries.alerts import AlertView, EventView
 from consular.services import alert_previews, alerts
+from consular.services.alert_refusals import phone_country
 from consular.services.restoring import closed_since
 from consular.web.officer import audiences
 from consular.web.officer.pages import lines, public_url
@@ -162,6 +163,7 @@ def page(alert: AlertView, errors: dict[str, str] | None = None) -> str:
         "decisions": queries.list_decisions(db.session, alert.id),
         "errors": errors or {},
         "message_class": CLASSES[alert.message_class],
+        "unasked": [phone_country(code or None) for code in alert.accepts_no_answer_from],
     }
     event = queries.find_event(db.session, alert.id)
     if event is not None:

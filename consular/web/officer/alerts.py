@@ -20,7 +20,7 @@ from consular.extensions import db
 from consular.queries import alerts as queries
 from consular.queries import audience
 from consular.queries.alerts import AlertView, CrisisView
-from consular.schemas.alert import AlertForm, AlertSchema, ApprovalSchema, alert_values
+from consular.schemas.alert import AlertForm, AlertSchema, ApprovalSchema, WithoutAskingSchema, alert_values
 from consular.schemas.audience import AudienceSchema, first_messages, form_values
 from consular.services import alerts, social
 from consular.services.alert_refusals import AlreadyIssuedError, EditedMeanwhileError
@@ -77,6 +77,22 @@ def alert_progress(alert_id: UUID) -> ResponseReturnValue:
     found = _find(alert_id)
     event = queries.find_event(db.session, alert_id) or abort(404)
     return render_template("officer/alert_progress.html", **alert_pages.progress(found, event))
+
+
+@blueprint.post("/alerts/<uuid:alert_id>/without-asking")
+def send_without_asking(alert_id: UUID) -> ResponseReturnValue:
+    """Leave the question out where nobody can answer it."""
+    form = WithoutAskingSchema().load({**request.form.to_dict(), "countries": request.form.getlist("countries")})
+    choose = partial(
+        alerts.send_without_asking,
+        alert_id,
+        form["countries"],
+        form["revision"],
+        g.officer.id,
+        utc_now(),
+        gateways=configured_gateways(),
+    )
+    return _act(alert_id, choose, "Saved. Whoever cannot answer gets the text without the question.")
 
 
 @blueprint.post("/alerts/<uuid:alert_id>/submit")

@@ -17,6 +17,7 @@ from consular.domain import triage
 from consular.queries import board as queries
 from consular.queries.board import Board, CrisisHead
 from consular.queries.requests import KINDS, RequestKind
+from consular.services.alert_refusals import phone_country
 from consular.web.officer import blueprint, wording
 from consular.web.officer.wording import ASSESSMENTS, BUCKETS, REQUESTS
 
@@ -76,6 +77,7 @@ def _figures(crisis: CrisisHead, now: datetime) -> dict[str, Any]:
         "queue": [(row, REQUESTS[row.kind], wording.age_of(row, now)) for row in look.queue],
         "now": now.replace(second=0, microsecond=0),
         "age_rule": wording.AGE_RULE,
+        "unasked": [phone_country(code or None) for code in look.unasked],
     }
 
 
