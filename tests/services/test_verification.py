@@ -224,8 +224,19 @@ STUCK = "update messages set state = '{}', updated_at = now() - interval '10 min
         ("unknown", "update messages set not_before = now() + interval '1 minute', gateway = 'http'", True),
         ("held", "select 1", True),
     ],
-    ids=["sending", "unknown", "queued", "paused", "later", "its turn", "country", "may arrive", "a list could tell"]
-    + ["only a receipt can tell", "held"],
+    ids=[
+        "sending",
+        "unknown",
+        "queued",
+        "paused",
+        "later",
+        "its turn",
+        "country",
+        "may arrive",
+        "a list",
+        "no list",
+        "held",
+    ],
 )
 def test_rows_that_stand_still_after_the_last_fault_need_a_reason(world, state, more, is_kept):
     break_it("update message_attempts set recorded_at = now() - interval '10 minutes'", STUCK.format(state), more)
