@@ -4,6 +4,7 @@ paths, daily test texts, alarms, gaps."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -28,24 +29,32 @@ def start() -> threading.Thread:
 
 def look() -> None:
     """One round: whether this is still the database it was, what proves our paths, daily test texts, alarms; then what
-    may take seconds: counts, lists."""
+    may take seconds: counts, lists. What fails keeps nothing else from being done."""
     config = runtime.adapters().config
-    restoring.notice()
-    if proofs.update(utc_now()):
-        canaries.note_results()
-    canaries.send_daily(Plan.of(config), utc_now())
-    operations.watch(Installation.of(config), utc_now())
-    readiness.refresh(utc_now())
+    _try(restoring.notice)
+    _try(_prove)
+    _try(canaries.send_daily, Plan.of(config), utc_now())
+    _try(operations.watch, Installation.of(config), utc_now())
+    _try(readiness.refresh, utc_now())
     for name in GATEWAYS_WITH_A_LIST:
         gateway = runtime.adapters().gateway(name)
         if gateway is not None:
-            gap_filling.watch(gateway, utc_now())
+            _try(gap_filling.watch, gateway, utc_now())
+
+
+def _prove() -> None:
+    if proofs.update(utc_now()):
+        canaries.note_results()
+
+
+def _try(act: Callable[..., object], *arguments: object) -> None:
+    try:
+        act(*arguments)
+    except Exception as error:  # noqa: BLE001 - a watch that ended unnoticed would be worse than any failure
+        log.warning("watch_failed", act=f"{act.__module__}.{act.__name__}", error=type(error).__name__)
 
 
 def _run() -> None:
     with runtime.application().app_context():
         while not runtime.stopping.wait(SECONDS):
-            try:
-                look()
-            except Exception as error:  # noqa: BLE001 - a watch that ended unnoticed would be worse than any failure
-                log.warning("watch_failed", error=type(error).__name__)
+            _try(look)

@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from flask import Flask
+from sqlalchemy import text
 
 from config import Config
 from consular.extensions import db
@@ -51,13 +52,36 @@ def test_a_gateway_that_hangs_does_not_stop_the_sweep(committing: Flask, config:
             assert found("select done_at from heartbeats where task = 'gaps:exercise'") == [(None,)], "still asking"
 
 
+REAL = {"TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_AUTH_TOKEN": "token", "TWILIO_FROM": OUR_NUMBER}
+TESTED = {"CANARY_PHONES": phone(1), "CANARY_HOUR": "0"}
+
+
 def test_the_clock_makes_the_daily_test_texts_and_misses_their_proof(
     committing: Flask, config: Config, tmp_path: Path
 ) -> None:
-    real = {"TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_AUTH_TOKEN": "token", "TWILIO_FROM": OUR_NUMBER}
-    tested = {"CANARY_PHONES": phone(1), "CANARY_HOUR": "0"}
-    with process(CLOCK, environment(config, **real, **tested), tmp_path / "clock.log"):
+    with process(CLOCK, environment(config, **REAL, **TESTED), tmp_path / "clock.log"):
         assert eventually(lambda: found("select gateway, country, run from canaries") == [("twilio", "LY", 0)])
         assert eventually(lambda: ("LY by twilio",) in found("select subject from standing_alarms"))
     assert found("select kind, state, priority from messages") == [("canary", "queued", 1)]
     assert phone(1) not in (tmp_path / "clock.log").read_text()
+
+
+def test_what_fails_each_time_keeps_nothing_else_back(committing: Flask, config: Config, tmp_path: Path) -> None:
+    def rename(table: str, name: str) -> None:
+        db.session.execute(text(f"alter table {table} rename to {name}"))
+        db.session.commit()
+        db.session.remove()
+
+    make_crisis(db.session)
+    db.session.commit()
+    rename("canaries", "elsewhere")
+    try:
+        with (
+            practice_gateway(tmp_path) as gateway,
+            process(CLOCK, environment(config, gateway.url, **REAL, **TESTED), tmp_path / "clock.log"),
+        ):
+            read = "select 1 from heartbeats where task = 'gaps:exercise' and done_at is not null"
+            assert eventually(lambda: bool(found(read)))
+    finally:
+        rename("elsewhere", "canaries")
+    assert "canaries.send_daily" in (tmp_path / "clock.log").read_text()
