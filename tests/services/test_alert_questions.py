@@ -185,7 +185,7 @@ def test_without_a_country_of_its_own_in_the_table_a_mute_way_is_left_too(sessio
     for gateway in BOTH:
         know(session, gateway, **MUTE)
     one = "select id from contact_points limit :unknown"
-    session.execute(text(f"update contact_points set country = null where id in ({one})"), {"unknown": unknown})  # noqa: S608
+    session.execute(text(f"update contact_points set country = null where id in ({one})"), {"unknown": unknown})
     session.commit()
     alert_id = world.drafted()
     without_asking(world, alert_id, ["LY", ""][: 1 + unknown])
