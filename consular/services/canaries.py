@@ -27,6 +27,7 @@ from consular.domain.phone import PhoneRefused, read_phone
 from consular.domain.references import reference_of
 from consular.extensions import cipher
 from consular.queries import canaries, capabilities
+from consular.security.fields import KeyUnavailableError
 from consular.services import audit
 from consular.services.transactions import unit_of_work
 
@@ -239,11 +240,10 @@ def _is_two_way(session: AnySession, gateway: str, country: str) -> bool:
 def _seen(row: Row[Any]) -> Seen:
     result = result_of(MessageState(row.state), row.answered_at)
     is_failed = result in (CanaryResult.FAILED, CanaryResult.NOT_SENT)
-    phone = cipher.open(row.phone_sealed, "canaries.phone", row.id)
     return Seen(
         gateway=row.gateway,
         country=row.country,
-        phone=f"…{phone[-3:]}",
+        phone=_phone_end(row),
         result=result,
         failure=(row.error_code or (row.failure_reason or "").replace("_", " ") or None) if is_failed else None,
         at=row.created_at,
@@ -255,3 +255,11 @@ def _seen(row: Row[Any]) -> Seen:
         asked_by=row.asked_by,
         reference=reference_of(row.number),
     )
+
+
+def _phone_end(row: Row[Any]) -> str:
+    """Its last digits; none when the key that sealed an old one is gone."""
+    try:
+        return f"…{cipher.open(row.phone_sealed, 'canaries.phone', row.id)[-3:]}"
+    except KeyUnavailableError:
+        return "…"

@@ -95,6 +95,13 @@ def test_the_text_says_what_it_is_and_goes_the_way_of_alerts(session):
     assert (seen().country, seen().phone) == ("LY", "…001")
 
 
+def test_one_whose_key_is_gone_is_shown_without_its_number(session):
+    handed_over()
+    session.execute(text("update canaries set phone_sealed = 'x'"))
+    session.commit()
+    assert seen().phone == "…"
+
+
 def test_no_reply_is_asked_for_where_none_can_come_back(session):
     capability("twilio", "LY", is_two_way=False)
     (request,) = handed_over().taken
