@@ -62,6 +62,12 @@ update messages set state = 'expired', updated_at = now() where id in (
         and event_id is null and expires_at <= now() order by id limit :limit for update skip locked)
 """)  # noqa: S608 - the inserted part is a constant of consular.domain
 
+_END_HELD_RECEIPTS = text("""
+update messages set state = 'expired', updated_at = now() where id in (
+    select id from messages where state = 'held' and event_id is null and expires_at <= now()
+    order by id limit :limit for update skip locked)
+""")
+
 _UNKNOWN = text("""
 select m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.sending_at,
 m.not_found_at,
@@ -125,8 +131,10 @@ def end(session: AnySession, limit: int) -> Sequence[Row[Any]]:
 
 
 def end_receipts(session: AnySession, limit: int) -> None:
-    """Take queued receipts for replies, and test texts, out that come too late to be of use."""
+    """Take receipts for replies, and test texts, out that come too late to be of use: queued ones, and those held
+    because their workers died, on which no officer needs to decide."""
     session.execute(_END_RECEIPTS, {"limit": limit, "priorities": [ACKNOWLEDGEMENT_PRIORITY, CANARY_PRIORITY]})
+    session.execute(_END_HELD_RECEIPTS, {"limit": limit})
 
 
 def unknowns(session: AnySession, gateway: str, limit: int) -> Sequence[Row[Any]]:

@@ -329,9 +329,8 @@ def test_without_a_list_a_receipt_still_settles(session):
     assert states(session) == {"delivered": 1}
 
 
-def test_the_receipt_of_a_reply_is_given_up_only_after_two_empty_looks(session):
-    gateway = FakeGateway(answer=lost)
-    unknown(session, gateway)
+def make_acknowledgement(session) -> None:
+    """The only message becomes the receipt of a reply."""
     session.execute(
         text("""
         insert into inbound_messages (id, gateway, provider_message_id, sender_sealed, sender_index, body_sealed,
@@ -345,6 +344,21 @@ def test_the_receipt_of_a_reply_is_given_up_only_after_two_empty_looks(session):
         "kind = 'acknowledgement', event_id = null, contact_point_id = contact_point_id,"
         " inbound_id = (select id from inbound_messages)",
     )
+
+
+@pytest.mark.parametrize(("minutes", "after"), [(-1, "expired"), (1, "held")], ids=["too late", "in time"])
+def test_the_receipt_of_a_reply_that_is_held_ends_with_its_time(session, minutes, after):
+    alert_everybody(session, 1)
+    make_acknowledgement(session)
+    set_messages(session, f"state = 'held', expires_at = now() + interval '{minutes} minutes'")
+    sweeping.sweep()
+    assert states(session) == {after: 1}
+
+
+def test_the_receipt_of_a_reply_is_given_up_only_after_two_empty_looks(session):
+    gateway = FakeGateway(answer=lost)
+    unknown(session, gateway)
+    make_acknowledgement(session)
     assert look(gateway) == {"unknown": 1}
     time_passes(session, LATER)
     assert look(gateway) == {"failed": 1}

@@ -300,7 +300,8 @@ class MemoryStore:
     def end_receipts(self, limit: int) -> None:
         for message in self.messages.values():
             is_late = message.event_id is None and message.expires_at <= self.moment
-            if is_late and message.state == "queued" and message.priority in LAST_PRIORITIES:
+            is_last = message.state == "queued" and message.priority in LAST_PRIORITIES
+            if is_late and (is_last or message.state == "held"):
                 message.state = "expired"
 
     def unknowns(self, gateway: str, limit: int) -> list[Unknown]:
