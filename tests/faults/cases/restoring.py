@@ -41,12 +41,12 @@ def restore(play: Play) -> None:
     play.wait(10.0)
     alone = play.simulator.stats()["accepted"] - before
     play.must(alone == 0, f"{alone} texts left before anybody allowed it")
-    _command(play, "restored", "compare")
+    said = _command(play, "restored", "compare").partition("\n")[0]
     play.wait(LIST_LAG)
-    said = _command(play, "restored", "compare")
+    _command(play, "restored", "compare")
     _command(play, "restored", "release", "--yes")
     play.fault_is_over()
-    play.note(f"the dump had {waiting} waiting; {forgotten} of its texts had left since; {said.strip()}")
+    play.note(f"the dump had {waiting} waiting; {forgotten} of its texts had left since; {said}")
     play.must(play.wait_until_gone(alert, 120), f"not all texts left after the release: {play.states(alert)}")
 
 
