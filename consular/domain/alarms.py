@@ -85,8 +85,7 @@ _ALL = (
         "There is no connection to the operator's SMSC",
         30,
         "s",
-        "Look whether worker-smpp runs and why the operator does not let it in; our texts go by another gateway or "
-        "wait here, people's wait at the operator.",
+        "Look whether worker-smpp runs and why the operator does not let it in; texts take another gateway, or wait.",
     ),
     Alarm(
         "account_refused",

@@ -59,6 +59,8 @@ STATES = (
     "accepted",
     "sent",
     "failed",
+    "delivered",
+    "delivered",
 )
 VERDICTS = ("unknown", "queued", "held", "accepted", "failed")
 NUMBERS = st.integers(0, 5)
