@@ -7,8 +7,11 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
+
+import psycopg
 
 from consular.drill.pages import Visitor
 from tests.faults.desk import Alert, Desk
@@ -108,11 +111,29 @@ class Play:
         os.kill(self.site.pid(name), number)
         self.verdict.injected += 1
 
-    def kill_some_sender(self) -> None:
-        """SIGKILL one sender, whichever runs."""
-        names = [name for name in SENDERS if self.site.group[name].exit_code is None]
-        if names:
-            self.kill(self.stage.random.choice(names))
+    def strike_sender(self, number: int = signal.SIGKILL, seconds: float = 1.0) -> str | None:
+        """Signal a sender that has texts on the way, when there is one within `seconds`; else any that runs."""
+        until = time.monotonic() + seconds
+        while True:
+            running = [name for name in SENDERS if self.site.group[name].exit_code is None]
+            names = self._sending(running)
+            if names or time.monotonic() > until:
+                break
+            time.sleep(0.02)
+        names = names or running
+        if not names:
+            return None
+        name = self.stage.random.choice(names)
+        self.kill(name, number)
+        return name
+
+    def _sending(self, names: list[str]) -> list[str]:
+        """Those of these senders that have texts on the way, as the database knows."""
+        with suppress(psycopg.OperationalError):
+            busy = self.site.rows("select distinct worker from messages where state = 'sending'")
+            numbers = {str(row[0]).rpartition("-")[2] for row in busy}
+            return [name for name in names if str(self.site.pid(name)) in numbers]
+        return []
 
     def calm_down(self, seconds: float = 25.0) -> None:
         """Wait until the rest of these texts was tried, so that the next fault does not strike them, too."""
@@ -135,7 +156,7 @@ class Play:
         """A figure worth a line below the table."""
         self.verdict.notes.append(sentence)
 
-    def every(self, seconds: tuple[float, float], times: int, act: Callable[[], None]) -> None:
+    def every(self, seconds: tuple[float, float], times: int, act: Callable[[], object]) -> None:
         """Do something so many times at random moments."""
         for _ in range(times):
             time.sleep(self.stage.random.uniform(*seconds))

@@ -54,7 +54,7 @@ class Settings:
     concurrency: int = 50
     profile: str = "perfect"
     speed: float = 100.0
-    latency_ms: float = 20.0
+    latency_ms: float = 200.0
 
 
 @dataclass(slots=True)

@@ -26,12 +26,14 @@ _AT_GATEWAY = {
 }
 _AT_PROXY = {Trouble.RESET_BEFORE: 0.005, Trouble.HANG_BODY: 0.0025, Trouble.TRUNCATED: 0.0025}
 LONGEST_RESUMPTION = 60.0
+_SENDERS_SHARE = 0.6
 _VERIFY = "from consular.cli.main import main; main()"
 
 
 def everything_at_once(play: Play) -> None:
     """Senders, readers of texts and receipts, and the clock die; the database crashes twice; the gateway errs."""
     play.simulator.faults(_AT_GATEWAY)
+    play.simulator.network(lost_callback=0.3, doubled_callback=0.1)
     play.site.proxy.trouble(_AT_PROXY)
     alert = play.send("SD")
     play.wait_until_moving(alert)
@@ -106,8 +108,10 @@ def _is_settled(play: Play, ids: list[int]) -> bool:
 
 
 def _kill_somebody(play: Play) -> None:
-    """Mostly senders; a part that is down already is left alone and another one taken."""
-    names = [name for name in (*SENDERS, *SENDERS, *WORKERS) if play.site.group[name].exit_code is None]
+    """Mostly senders with texts on the way; a part that is down already is left alone and another one taken."""
+    if play.stage.random.random() < _SENDERS_SHARE and play.strike_sender() is not None:
+        return
+    names = [name for name in WORKERS if play.site.group[name].exit_code is None]
     while not names:
         play.wait(0.2)
         names = [name for name in WORKERS if play.site.group[name].exit_code is None]

@@ -21,6 +21,8 @@ from tests.faults.world import SENDERS, WEB, WORKERS
 from tests.waiting import eventually
 
 LONGEST_GOODBYE = 20.0
+MOST = 0.8
+"""So many receipts are lost, or they would prove what a careless sender should have doubted."""
 _FAKETIME = ("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
 
 
@@ -35,20 +37,23 @@ def nothing(play: Play) -> None:
 
 
 def kill_senders(play: Play) -> None:
-    """SIGKILL at random moments, so that every step of a text is struck sooner or later."""
+    """SIGKILL at random moments, so that every step of a text is struck sooner or later; most receipts get lost."""
+    play.simulator.network(lost_callback=MOST)
     alert = play.send()
     play.wait_until_moving(alert)
-    play.every((1.0, 2.0), 6, play.kill_some_sender)
+    play.every((1.0, 2.0), 8, play.strike_sender)
     play.fault_is_over()
 
 
 def freeze_sender(play: Play) -> None:
-    """One sender stands still for longer than its lease and wakes up with texts in its hands."""
+    """One sender stands still for longer than its lease and wakes up with texts in its hands; receipts get lost."""
+    play.simulator.network(lost_callback=MOST)
     alert = play.send()
     play.wait_until_moving(alert)
-    play.kill(SENDERS[0], signal.SIGSTOP)
+    frozen = play.strike_sender(signal.SIGSTOP, 5.0)
+    assert frozen is not None
     play.wait(play.site.settings.lease + 8)
-    play.kill(SENDERS[0], signal.SIGCONT)
+    play.kill(frozen, signal.SIGCONT)
     play.fault_is_over()
 
 
