@@ -3,7 +3,7 @@
 Run as a script with nothing but the standard library, in a session of its own. Standard input is a pipe from the
 owner, one JSON object a line: {"add": pid, "identity": ..., "signals": [...], "grace_s": ...}, {"drop": pid},
 {"remove": folder}. When the pipe closes, or the owner is no longer the parent, every process still listed is stopped
-and every listed folder removed.
+and every listed folder removed. What the owner said last is read also when it is gone already.
 """
 
 from __future__ import annotations
@@ -160,8 +160,11 @@ def main(arguments: Sequence[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     owner, ledger, rest = int(arguments[0]), _Ledger(), b""
-    while os.getppid() == owner:
-        if not select.select([0], [], [], 1.0)[0]:
+    while True:
+        is_orphan = os.getppid() != owner
+        if not select.select([0], [], [], 0.0 if is_orphan else 1.0)[0]:
+            if is_orphan:
+                break
             continue
         chunk = os.read(0, 65536)
         if not chunk:

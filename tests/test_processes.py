@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -186,6 +187,21 @@ def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     parent.wait()
     parent.stdout.close()
     assert eventually(lambda: all(gone(pid) for pid in pids))
+
+
+def test_what_the_owner_said_last_counts_also_when_it_is_gone_before_the_guardian_looks(tmp_path: Path) -> None:
+    """A busy machine may give the guardian its first turn only then; the pipe may be held open by a child."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    nobody = subprocess.Popen(["true"])
+    nobody.wait()
+    reading, writing = os.pipe()
+    os.write(writing, json.dumps({"remove": str(folder)}).encode() + b"\n")
+    command = [sys.executable, "-I", "-S", guardian.__file__, str(nobody.pid)]
+    subprocess.run(command, stdin=reading, check=True, timeout=20)
+    os.close(reading)
+    os.close(writing)
+    assert not folder.exists()
 
 
 def test_a_termination_unwinds_with_blocks() -> None:
