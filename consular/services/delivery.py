@@ -30,8 +30,9 @@ _LOOK_AGAIN_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 5.0
 _LATEST_SECONDS = 4.0
 """A marked text that could not leave by its time and so much later goes back: a stop may have come meanwhile."""
-_UNPROVEN = 20
-"""Requests in flight until the gateway has taken one: a refused account or country must not burn a whole batch."""
+_UNPROVEN = 10
+"""Requests not yet written down until the gateway has taken one: a refused account must not burn a whole batch. Two
+workers together stop after twenty."""
 _PROBES = 2
 """The same, when the gateway last left everything without an answer."""
 _WORTHWHILE_PART = 8
@@ -142,7 +143,8 @@ class Drain:
     def _room(self) -> int:
         """Rows that may be marked now; 0 until a worthwhile part of the connections is free."""
         at_once = min(self._gateway.concurrency, self._unproven_limit())
-        free = at_once - self._gateway.in_flight - len(self._due)
+        busy = self._gateway.in_flight + len(self._due)
+        free = at_once - (busy if self._recorder.is_proven else self._recorder.open)
         return min(self._pace.mark_limit, free) if free >= max(1, at_once // _WORTHWHILE_PART) else 0
 
     def _unproven_limit(self) -> int:

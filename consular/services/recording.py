@@ -72,6 +72,11 @@ class Recorder:
         self._unconnected_at = float("-inf") if reason in (NOT_CONNECTED, UNREACHABLE) else None
 
     @property
+    def open(self) -> int:
+        """Texts that are marked and whose outcome is not written yet."""
+        return len(self._open)
+
+    @property
     def is_waiting(self) -> bool:
         """Whether something is marked, or answered and not yet written."""
         return bool(self._open or self._results)

@@ -7,6 +7,7 @@ from itertools import cycle
 import pytest
 from sqlalchemy import text
 
+from consular.domain.ports import RefusalScope
 from consular.queries import delivery as statements
 from consular.queries.delivery import OutcomeRow
 from consular.services import sweeping
@@ -113,6 +114,24 @@ def test_what_a_frozen_worker_could_not_hand_over_in_time_goes_back(session):
     assert states(session) == {"queued": 3}
     assert rows(session, "select distinct outcome, error_code from message_attempts") == [("not_sent", "lease")]
     assert_counted(event_id)
+
+
+class OneByOne(FakeGateway):
+    """Answers come one at a time."""
+
+    def poll(self, timeout_seconds):
+        ready = list(self._flying)
+        self._flying.clear()
+        self._flying.extend(ready[1:])
+        return [self._result(request) for request in ready[:1]]
+
+
+def test_a_refusal_that_is_not_written_down_yet_makes_no_room_for_another(session):
+    alert_everybody(session, 200)
+    gateway = OneByOne(concurrency=100, answer=refused("20003", RefusalScope.ACCOUNT))
+    send(gateway)
+    assert 1 <= len(gateway.submitted) <= 10
+    assert states(session) == {"queued": 200}
 
 
 def test_a_slow_gateway_costs_no_row_its_lease(session):
