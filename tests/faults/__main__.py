@@ -69,7 +69,7 @@ def _play_all(options: argparse.Namespace) -> list[Verdict]:
         for name, cases, populate, settings in (
             *((name, cases, _few, Settings()) for name, cases in small),
             ("restore", restoring.CASES, _few, Settings(rate=40.0)),
-            ("big", big.CASES, _many, Settings(rate=200.0, lease=30)),
+            ("big", big.CASES, _many, Settings(rate=300.0, lease=30)),
             ("recovery", big.LAST, _some, Settings(rate=200.0, lease=30)),
         ):
             verdicts += _play(servers, name, chosen(cases), populate, settings, options.seed)
@@ -115,6 +115,8 @@ def _play_together(
 
 def _act(stage: Stage, case: Case, watch: Watch) -> Play:
     play = Play(stage, case, Verdict(case))
+    if case.waits:
+        watch.settle()
     began = time.monotonic()
     try:
         stage.simulator.faults()

@@ -19,6 +19,7 @@ class Case:
     """One row of the matrix. phases: as numbered in docs/faults.md. rule: what must hold, in words.
 
     act injects the fault and checks what shows at once; check looks again when everything has come to rest.
+    waits: it begins when all earlier cases have come to rest, because its fault would strike what they left in doubt.
     """
 
     code: str
@@ -28,6 +29,7 @@ class Case:
     act: Callable[[Play], None]
     check: Callable[[Play], None] | None = None
     is_ci: bool = False
+    waits: bool = False
 
 
 @dataclass(slots=True)

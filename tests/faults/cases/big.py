@@ -33,7 +33,7 @@ _VERIFY = "from consular.cli.main import main; main()"
 def everything_at_once(play: Play) -> None:
     """Senders, readers of texts and receipts, and the clock die; the database crashes twice; the gateway errs."""
     play.simulator.faults(_AT_GATEWAY)
-    play.simulator.network(lost_callback=0.3, doubled_callback=0.1)
+    play.simulator.network(lost_callback=0.1, doubled_callback=0.1)
     play.site.proxy.trouble(_AT_PROXY)
     alert = play.send("SD")
     play.wait_until_moving(alert)
