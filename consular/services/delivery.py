@@ -117,7 +117,8 @@ class Drain:
         try:
             is_going_on = True
             while is_going_on:
-                is_over = self._is_paused or self._clock.monotonic() >= ends_at or self._should_stop()
+                is_paused = self._is_paused or self._recorder.is_refused
+                is_over = is_paused or self._clock.monotonic() >= ends_at or self._should_stop()
                 is_going_on = yield from self._step(is_over=is_over)
         except GeneratorExit:
             raise
@@ -260,7 +261,7 @@ class Drain:
         while self._due and self._due[0][0] <= now:
             at, request = self._due.popleft()
             yield Point("submit")
-            if self._clock.monotonic() > at + _LATEST_SECONDS:
+            if self._recorder.is_refused or self._clock.monotonic() > at + _LATEST_SECONDS:
                 self._recorder.keep_back(request)
                 continue
             self._recorder.handed_over(request)

@@ -44,8 +44,8 @@ class Recorder:
     """Collects one worker's results. A result is kept until its row is written, also when the database fails
     meanwhile.
 
-    is_proven: the gateway takes texts. is_suspect: it last left requests without an answer, so the first one that it
-    leaves so again is enough. probation: which countries it takes texts for.
+    is_proven: the gateway takes texts. is_refused: it refused our account, so nothing more leaves. is_suspect: it last
+    left requests without an answer, so the first one that it leaves so again is enough.
     """
 
     def __init__(self, gateway: str, worker: str, ports: Ports) -> None:
@@ -62,6 +62,7 @@ class Recorder:
         self._silent = 0
         self._unconnected_at: float | None = None
         self.is_proven = False
+        self.is_refused = False
         self.is_suspect = False
         self.recorded = 0
         self.probation = Probation()
@@ -97,6 +98,7 @@ class Recorder:
         """Collect answers."""
         if results and not self._results:
             self._first_at = self._clock.monotonic()
+        self.is_refused = self.is_refused or any(_refuses_account(one) for one in results)
         self._results.extend(results)
 
     def is_due(self) -> bool:
@@ -205,6 +207,10 @@ class Recorder:
         for country in sorted({prepared.country for prepared in known if prepared and prepared.country}):
             rows.pause_country(self._gateway, country, error, _COUNTRY_PAUSE_SECONDS)
             log.error("country_refused", gateway=self._gateway, country=country, error=error)
+
+
+def _refuses_account(result: SmsResult) -> bool:
+    return result.outcome is SendOutcome.REFUSED and result.scope is RefusalScope.ACCOUNT
 
 
 def _unanswered(results: Sequence[SmsResult]) -> int:

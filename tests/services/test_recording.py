@@ -11,7 +11,7 @@ from consular.domain.ports import RefusalScope
 from consular.queries import delivery as statements
 from consular.queries.delivery import OutcomeRow
 from consular.services import sweeping
-from consular.services.delivery import Drain
+from consular.services.delivery import Drain, Pace
 from consular.services.ports import Ports, SystemClock
 from consular.services.preparing import address_of
 from consular.services.sql_store import SqlStore
@@ -132,6 +132,20 @@ def test_a_refusal_that_is_not_written_down_yet_makes_no_room_for_another(sessio
     send(gateway)
     assert 1 <= len(gateway.submitted) <= 10
     assert states(session) == {"queued": 200}
+
+
+def test_what_is_marked_stays_when_the_account_is_refused_meanwhile(session):
+    alert_everybody(session, 200)
+    pace = Pace(rate=100, lease_seconds=60)
+    gateway = FakeGateway(concurrency=100, answer=accepted)
+
+    def answer(request):
+        return (accepted if len(gateway.taken) < 30 else refused("20003", RefusalScope.ACCOUNT))(request)
+
+    gateway.answer = answer
+    send(gateway, pace)
+    assert len(gateway.submitted) - len(gateway.taken) <= 10
+    assert states(session) == {"accepted": 30, "queued": 170}
 
 
 def test_a_slow_gateway_costs_no_row_its_lease(session):
