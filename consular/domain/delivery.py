@@ -100,6 +100,9 @@ SILENCE_BEFORE_RESEND = timedelta(minutes=3)
 NO_TRACE = "no_trace"
 """Error code of what was decided without a word from the gateway: any report proves more than that."""
 
+ACCOUNT_REFUSED = "account_refused"
+"""Why a line is paused whose gateway refused our account; a colon and the gateway's code follow."""
+
 NO_ANSWER = "no_answer"
 """Why a line is paused whose gateway leaves one request after the other without an answer."""
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session, scoped_session
 
-from consular.domain.delivery import NO_ANSWER, UNREACHABLE
+from consular.domain.delivery import ACCOUNT_REFUSED, NO_ANSWER, UNREACHABLE
 from consular.domain.gateways import GATEWAYS_WITH_A_BIND
 
 AnySession = Session | scoped_session[Any]
@@ -20,7 +20,7 @@ _LOCK = 7_206_915
 
 _LINES = text("""
 select gateway, paused_until from senders
-where (pause_reason like 'account_refused%' or pause_reason = any(:silent)) and paused_until > now() - :lately
+where (pause_reason like :refused or pause_reason = any(:silent)) and paused_until > now() - :lately
 """)
 
 _COUNTRIES = text("""
@@ -108,7 +108,7 @@ class Detour:
 
 def stops(session: AnySession, lately: timedelta) -> Stops:
     """Refusals of accounts and countries that last, or were over at most `lately` ago; connections that are down."""
-    values = {"lately": lately, "silent": [NO_ANSWER, UNREACHABLE]}
+    values = {"lately": lately, "refused": f"{ACCOUNT_REFUSED}%", "silent": [NO_ANSWER, UNREACHABLE]}
     bound = session.execute(_BOUND, {"gateways": list(GATEWAYS_WITH_A_BIND)}).scalars()
     return Stops(
         at=session.execute(text("select now()")).scalar_one(),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from consular.domain.delivery import SUSPECT_DEATHS
 from consular.domain.ports import SmsGateway, SmsRequest
@@ -44,6 +44,8 @@ _UNREADABLE_WAIT_SECONDS = 600.0
 _LONGEST_PROOF_SECONDS = 2.0
 _UNPROVEN_WAIT_SECONDS = 5.0
 """Rows into a country of which nothing is heard so long go back, so that others can be claimed meanwhile."""
+_WATCH_SECONDS = 0.05
+"""As often as this, while marked texts leave, a worker looks whether another one was refused."""
 _DATABASE_WAIT_SECONDS = 20.0
 _DATABASE_RETRY_SECONDS = 0.5
 
@@ -95,6 +97,7 @@ class Drain:
         self._batch_at = 0.0
         self._due: deque[tuple[float, SmsRequest]] = deque()
         self._claim_again_at = 0.0
+        self._watch_at = 0.0
         self._is_wary = False
         self._is_paused = False
 
@@ -247,6 +250,7 @@ class Drain:
                 rest = [pair for pair in pairs if pair[0] not in marked]
                 rows.note_changes(rows.drop(rest))
         at = max(self._clock.monotonic(), self._batch_at)
+        self._watch_at = self._clock.monotonic() + _WATCH_SECONDS
         for item in batch:
             if item.number in marked:
                 self._recorder.expect(item)
@@ -257,6 +261,9 @@ class Drain:
         yield Point("marked")
 
     def _submit_due(self) -> Steps:
+        if self._due and self._clock.monotonic() >= self._watch_at:
+            yield Point("watch")
+            self._watch()
         now = self._clock.monotonic() + _TICK
         while self._due and self._due[0][0] <= now:
             at, request = self._due.popleft()
@@ -266,6 +273,17 @@ class Drain:
                 continue
             self._recorder.handed_over(request)
             self._gateway.submit(request)
+
+    def _watch(self) -> None:
+        """What is marked is not worth an answer of the database: when that is away, it leaves unwatched."""
+        self._watch_at = self._clock.monotonic() + _WATCH_SECONDS
+        try:
+            with self._store.begin() as rows:
+                paused, reason = rows.open_line(self._gateway.name)
+        except DBAPIError:
+            return
+        if paused > 0:
+            self._recorder.line_is_paused(reason)
 
     def _wait(self) -> Steps:
         moments = [at for at, _ in list(self._due)[:1]] + ([self._batch_at] if self._batch else [])

@@ -13,6 +13,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from consular.domain.alarms import Raised, Reading, evaluate
+from consular.domain.delivery import ACCOUNT_REFUSED
 from consular.domain.gateways import GATEWAYS_WITH_A_LIST, SMPP
 from consular.extensions import db
 from consular.queries import operations
@@ -279,7 +280,7 @@ def _line(line: Line, now: datetime) -> Iterator[Reading]:
     name = line.gateway
     if line.paused_until is not None:
         seconds = (line.paused_until - now).total_seconds()
-        is_refused = (line.pause_reason or "").startswith("account_refused")
+        is_refused = (line.pause_reason or "").startswith(ACCOUNT_REFUSED)
         yield (
             Reading("account_refused", 1, subject=name)
             if is_refused

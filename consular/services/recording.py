@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Row
 
 from consular.domain.delivery import (
+    ACCOUNT_REFUSED,
     NO_ANSWER,
     NOT_CONNECTED,
     UNREACHABLE,
@@ -44,8 +45,9 @@ class Recorder:
     """Collects one worker's results. A result is kept until its row is written, also when the database fails
     meanwhile.
 
-    is_proven: the gateway takes texts. is_refused: it refused our account, so nothing more leaves. is_suspect: it last
-    left requests without an answer, so the first one that it leaves so again is enough.
+    is_proven: the gateway takes texts. is_refused: it refused our account, here or before another worker, so nothing
+    more leaves. is_suspect: it last left requests without an answer, so the first one that it leaves so again is
+    enough.
     """
 
     def __init__(self, gateway: str, worker: str, ports: Ports) -> None:
@@ -94,6 +96,10 @@ class Recorder:
         """A marked text does not leave after all: certainly not sent."""
         self.take([SmsResult(request.attempt_id, SendOutcome.NOT_SENT, error_code="lease")])
 
+    def line_is_paused(self, reason: str | None) -> None:
+        """The line is paused meanwhile, by whichever worker."""
+        self.is_refused = self.is_refused or (reason or "").startswith(ACCOUNT_REFUSED)
+
     def take(self, results: Sequence[SmsResult]) -> None:
         """Collect answers."""
         if results and not self._results:
@@ -102,11 +108,11 @@ class Recorder:
         self._results.extend(results)
 
     def is_due(self) -> bool:
-        """Whether it is time to write: many, old, or all there are."""
+        """Whether it is time to write: many, old, all there are, or what other workers must know at once."""
         if not self._results:
             return False
         is_old = self._clock.monotonic() - self._first_at >= _LONGEST_DELAY_SECONDS
-        return is_old or len(self._results) >= min(_BATCH, len(self._open))
+        return self.is_refused or is_old or len(self._results) >= min(_BATCH, len(self._open))
 
     def record(self) -> None:
         """Write every collected answer in one transaction. A database error leaves them collected."""
@@ -200,7 +206,7 @@ class Recorder:
     def _stop_line(self, rows: Transaction, scope: RefusalScope, refused: Sequence[SmsResult]) -> None:
         error = refused[0].error_code or str(refused[0].http_status)
         if scope is RefusalScope.ACCOUNT:
-            rows.pause_sender(self._gateway, _ACCOUNT_PAUSE_SECONDS, f"account_refused:{error}")
+            rows.pause_sender(self._gateway, _ACCOUNT_PAUSE_SECONDS, f"{ACCOUNT_REFUSED}:{error}")
             log.error("account_refused", gateway=self._gateway, error=error)
             return
         known = (self._open.get(one.attempt_id) for one in refused)

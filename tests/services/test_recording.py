@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import cycle
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from consular.domain.ports import RefusalScope
 from consular.queries import delivery as statements
@@ -146,6 +148,70 @@ def test_what_is_marked_stays_when_the_account_is_refused_meanwhile(session):
     send(gateway, pace)
     assert len(gateway.submitted) - len(gateway.taken) <= 10
     assert states(session) == {"accepted": 30, "queued": 170}
+
+
+def _drain_to_first(session, points, gateway, name):
+    for point in points:
+        if point.name == name and len(gateway.submitted) >= 10:
+            return
+    raise AssertionError(f"{name} was never reached")
+
+
+def test_what_is_marked_stays_when_another_worker_hears_the_refusal(session):
+    alert_everybody(session, 200)
+    gateway, book = FakeGateway(concurrency=100, answer=accepted), TextBook("https://consular.test")
+    ports = Ports(SqlStore(book), book, address_of)
+    steps = Drain(gateway, ports, Pace(rate=100, lease_seconds=60), "second", never).steps(1000)
+    _drain_to_first(session, steps, gateway, "submit")
+    statements.pause_sender(session, "exercise", 60.0, "account_refused:20003")
+    session.commit()
+    before = len(gateway.submitted)
+    for _ in steps:
+        pass
+    assert len(gateway.submitted) - before <= 10
+    assert states(session) == {"accepted": len(gateway.submitted), "queued": 200 - len(gateway.submitted)}
+
+
+def test_a_line_that_is_only_slowed_down_lets_go_what_is_marked(session):
+    alert_everybody(session, 200)
+    gateway, book = FakeGateway(concurrency=100, answer=accepted), TextBook("https://consular.test")
+    ports = Ports(SqlStore(book), book, address_of)
+    steps = Drain(gateway, ports, Pace(rate=100, lease_seconds=60), "second", never).steps(1000)
+    _drain_to_first(session, steps, gateway, "marked")
+    marked = states(session)["sending"]
+    before = len(gateway.submitted)
+    statements.pause_sender(session, "exercise", 60.0, "throttled")
+    session.commit()
+    for _ in steps:
+        pass
+    assert len(gateway.submitted) >= before + 10
+    assert marked >= 10
+    assert states(session) == {"accepted": len(gateway.submitted), "queued": 200 - len(gateway.submitted)}
+
+
+class _Unwatched(SqlStore):
+    """The database goes away whenever a worker only looks."""
+
+    is_away = False
+
+    @contextmanager
+    def begin(self):
+        if self.is_away:
+            raise OperationalError("look", {}, Exception("away"))
+        with super().begin() as rows:
+            yield rows
+
+
+def test_what_is_marked_leaves_when_nobody_can_be_asked_about_a_refusal(session):
+    alert_everybody(session, 100)
+    gateway, book = FakeGateway(concurrency=100, answer=accepted), TextBook("https://consular.test")
+    store = _Unwatched(book)
+    watched = 0
+    for point in Drain(gateway, Ports(store, book, address_of), Pace(100, 60), "alone", never).steps(1000):
+        store.is_away = point.name == "watch"
+        watched += store.is_away
+    assert watched
+    assert states(session) == {"accepted": 100}
 
 
 def test_a_slow_gateway_costs_no_row_its_lease(session):

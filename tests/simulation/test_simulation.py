@@ -27,6 +27,7 @@ POINTS = (
     "mark",
     "marked",
     "submit",
+    "watch",
     "poll",
     "wait",
     "record",
