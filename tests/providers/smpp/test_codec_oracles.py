@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import smpp34
 from hypothesis import given
+from smpplib import smpp
 
 from consular.providers.smpp.pdus import Address, BindTransceiver, ShortMessage, encode_message_id
 from consular.providers.smpp.wire import Command, Framer, frame_of
 from tests.providers.smpp.strategies import short_messages
-
-smpp34 = pytest.importorskip("smpp34", reason="needs smpp34, another codec (not in the lock: pip install smpp34)")
-smpplib = pytest.importorskip("smpplib", reason="needs smpplib, another codec (not in the lock: pip install smpplib)")
 
 MESSAGE = ShortMessage(
     source=Address(5, 0, "Ministry FA"),
@@ -81,8 +80,6 @@ def test_smpp34_reads_our_bare_headers(command):
 
 
 def test_smpplib_reads_our_submit_sm():
-    from smpplib import smpp
-
     read = smpp.parse_pdu(
         frame_of(Command.SUBMIT_SM, 3, MESSAGE.encode()), client=Numbers(), allow_unknown_opt_params=True
     )
@@ -94,8 +91,6 @@ def test_smpplib_reads_our_submit_sm():
 
 
 def test_smpplib_reads_our_bind_and_our_answers():
-    from smpplib import smpp
-
     body = BindTransceiver("consular", "secret", "MFA", address_range="8888").encode()
     bind = smpp.parse_pdu(frame_of(Command.BIND_TRANSCEIVER, 1, body), client=Numbers())
     assert (bind.system_id, bind.password, bind.system_type) == (b"consular", b"secret", b"MFA")
@@ -105,8 +100,6 @@ def test_smpplib_reads_our_bind_and_our_answers():
 
 
 def test_we_read_what_smpplib_writes():
-    from smpplib import smpp
-
     written = smpp.make_pdu(
         "submit_sm",
         client=Numbers(),
