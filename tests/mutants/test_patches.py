@@ -15,7 +15,7 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_patch_fits_and_names_its_tests(mutant: Mutant) -> None:
-    assert mutant.fits(ROOT), "make the patch anew: see docs/testing.md"
+    assert mutant.fits(ROOT), f"{mutant.path.name} does not fit the code any more: make it anew with `git diff`"
     for argument in mutant.tests:
         if not argument.startswith("-"):
             assert (ROOT / argument.partition("::")[0]).exists(), argument

@@ -35,10 +35,12 @@ class Summary:
     worst_recovery: tuple[float, int] = (0.0, -1)
     worst_without_list: tuple[float, int] = (0.0, -1)
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     def add(self, other: Summary) -> None:
         """Take in what other seeds did."""
         self.seeds += other.seeds
+        self.cpu_seconds += other.cpu_seconds
         for name in ("seen", "points", "states"):
             getattr(self, name).update(getattr(other, name))
         self.violations += other.violations
@@ -53,9 +55,11 @@ def quiet() -> None:
 
 def run_range(first: int, count: int, kinds: Kinds | None = None) -> Summary:
     """Run the seeds one after the other."""
+    started = time.process_time()
     summary = Summary()
     for seed in range(first, first + count):
         note(summary, seed, World(seed, kinds).run())
+    summary.cpu_seconds = time.process_time() - started
     return summary
 
 
@@ -111,8 +115,8 @@ def replay(seed: int, kinds: Kinds | None = None) -> tuple[list[str], list[str]]
 
 
 def command(seed: int) -> str:
-    """What replays a seed."""
-    return f"python -m tests.simulation --seed {seed} --trace"
+    """What replays a seed, pasted in a checkout in which `make dev` was run; nothing needs to be activated."""
+    return f".venv/bin/python -m tests.simulation --seed {seed} --trace"
 
 
 def table(summary: Summary) -> str:
@@ -151,6 +155,10 @@ def table(summary: Summary) -> str:
         ),
         ("invariants violated", f"{len(summary.violations):,}"),
         ("seconds, seeds per second", f"{summary.seconds:.1f}, {summary.seeds / max(summary.seconds, 0.001):,.0f}"),
+        (
+            "  of one processor, milliseconds per seed",
+            f"{summary.cpu_seconds:.1f}, {1000 * summary.cpu_seconds / max(summary.seeds, 1):.2f}",
+        ),
     ]
     width = max(len(name) for name, _ in rows) + 2
     told = [f"{found}\n    {command(seed)}" for seed, found in summary.violations[:MOST_TOLD]]

@@ -18,6 +18,10 @@ from tests.simulation.running import Summary, command, replay, simulate, table
 from tests.simulation.world import RECOVERY, World
 
 SEEDS = 20_000
+LONGEST = 30.0
+"""Seconds for all seeds, where CI has two processors to itself."""
+MOST_WORK = 8.0
+"""Milliseconds of one processor for one seed: several times what it needs, so that no slow machine fails."""
 MOST_SEEDS_FOR_A_BUG = 8_000
 POINTS = (
     "open",
@@ -84,6 +88,17 @@ def test_no_seed_breaks_a_promise(summary):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_all_seeds_are_run_within_half_a_minute(summary):
+    """Measured by the processors' own time; by the clock only in CI, when nothing else wanted the processors."""
+    told = table(summary)
+    assert 1000 * summary.cpu_seconds / summary.seeds <= MOST_WORK, told
+    had_processors = summary.cpu_seconds >= 0.8 * 2 * summary.seconds
+    if os.environ.get("CI") == "true" and had_processors:
+        assert summary.seconds <= LONGEST, told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_every_fault_was_met(summary):
     assert not [kind for kind in (*KINDS, *EVENTS) if summary.seen[kind] < 20]
     assert not [f"list {mode}" for mode in LISTS if summary.seen[f"list {mode}"] < 1000]
@@ -135,7 +150,15 @@ def test_the_command_tells_what_it_found(arguments):
 def test_a_failing_seed_tells_how_to_replay_it():
     summary = Summary(seeds=1, violations=[(1234, "I2: twice")])
     assert f"I2: twice\n    {command(1234)}" in table(summary)
-    assert command(1234) == "python -m tests.simulation --seed 1234 --trace"
+
+
+@pytest.mark.skipif(not (ROOT / ".venv" / "bin" / "python").exists(), reason="`make dev` was not run here")
+def test_what_replays_a_seed_can_be_pasted():
+    """In a shell that knows nothing of our virtual environment."""
+    env = {"PATH": "/usr/bin:/bin"}
+    ran = subprocess.run(command(5), shell=True, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[0].startswith("seed 5: Plan(")
 
 
 def quiet_plan(**changes) -> Plan:
