@@ -247,6 +247,21 @@ def open_line(session: AnySession, gateway: str) -> tuple[float, str | None]:
     return max(0.0, float(left or 0.0)), reason
 
 
+_REFUSALS = text("""
+select extract(epoch from s.paused_until - now()) as left, s.pause_reason,
+    array(select p.country from country_pauses p where p.gateway = s.gateway and p.paused_until > now()) as countries
+from senders s where s.gateway = :gateway
+""")
+
+
+def refusals(session: AnySession, gateway: str) -> tuple[str | None, frozenset[str]]:
+    """Why the line is paused now, None when it is not; and the countries that are."""
+    row = session.execute(_REFUSALS, {"gateway": gateway}).one_or_none()
+    if row is None:
+        return None, frozenset()
+    return row.pause_reason if (row.left or 0) > 0 else None, frozenset(row.countries)
+
+
 def trust_line(session: AnySession, gateway: str) -> None:
     """The sender works again: forget why it was paused, unless it is paused again."""
     session.execute(

@@ -45,7 +45,7 @@ _LONGEST_PROOF_SECONDS = 2.0
 _UNPROVEN_WAIT_SECONDS = 5.0
 """Rows into a country of which nothing is heard so long go back, so that others can be claimed meanwhile."""
 _WATCH_SECONDS = 0.05
-"""As often as this, while marked texts leave, a worker looks whether another one was refused."""
+"""As often as this, while marked texts leave, a worker looks what was refused to others."""
 _DATABASE_WAIT_SECONDS = 20.0
 _DATABASE_RETRY_SECONDS = 0.5
 
@@ -268,7 +268,7 @@ class Drain:
         while self._due and self._due[0][0] <= now:
             at, request = self._due.popleft()
             yield Point("submit")
-            if self._recorder.is_refused or self._clock.monotonic() > at + _LATEST_SECONDS:
+            if not self._recorder.may_leave(request) or self._clock.monotonic() > at + _LATEST_SECONDS:
                 self._recorder.keep_back(request)
                 continue
             self._recorder.handed_over(request)
@@ -279,11 +279,9 @@ class Drain:
         self._watch_at = self._clock.monotonic() + _WATCH_SECONDS
         try:
             with self._store.begin() as rows:
-                paused, reason = rows.open_line(self._gateway.name)
+                self._recorder.watched(*rows.refusals(self._gateway.name))
         except DBAPIError:
             return
-        if paused > 0:
-            self._recorder.line_is_paused(reason)
 
     def _wait(self) -> Steps:
         moments = [at for at, _ in list(self._due)[:1]] + ([self._batch_at] if self._batch else [])

@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 from consular.domain.ports import RefusalScope, SendOutcome, SmsResult
 
-MOST_UNPROVEN = 20
-"""Of a country that the gateway refuses, no more texts than this are tried before all others wait."""
+MOST_UNPROVEN = 10
+"""Of a country that the gateway refuses, no more texts than this are tried before all others wait: two workers together
+stop after twenty."""
 
 
 class Probation:
@@ -33,11 +34,15 @@ class Probation:
     def settled(self, country: str | None, result: SmsResult) -> None:
         """What became of a text that was admitted is known and written down."""
         self._open[country] -= 1
+        if country in self._refused:
+            return
         if result.outcome is SendOutcome.ACCEPTED or result.scope is RefusalScope.NUMBER:
             self._proven.add(country)
-        elif result.outcome is SendOutcome.REFUSED and result.scope is RefusalScope.COUNTRY:
-            self._refused.add(country)
-            self._proven.discard(country)
+
+    def refused(self, countries: Collection[str | None]) -> None:
+        """The gateway refuses these countries, as this worker or another one has heard."""
+        self._refused.update(countries)
+        self._proven.difference_update(countries)
 
     def is_refused(self, country: str | None) -> bool:
         """Whether the gateway refused the country."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import structlog
@@ -63,6 +63,7 @@ class Recorder:
         self._slowdowns = 0
         self._silent = 0
         self._unconnected_at: float | None = None
+        self._is_urgent = False
         self.is_proven = False
         self.is_refused = False
         self.is_suspect = False
@@ -96,15 +97,26 @@ class Recorder:
         """A marked text does not leave after all: certainly not sent."""
         self.take([SmsResult(request.attempt_id, SendOutcome.NOT_SENT, error_code="lease")])
 
-    def line_is_paused(self, reason: str | None) -> None:
-        """The line is paused meanwhile, by whichever worker."""
+    def watched(self, reason: str | None, countries: Collection[str]) -> None:
+        """The line, and these countries, are paused meanwhile, by whichever worker."""
         self.is_refused = self.is_refused or (reason or "").startswith(ACCOUNT_REFUSED)
+        self.probation.refused(countries)
+
+    def may_leave(self, request: SmsRequest) -> bool:
+        """Whether a marked text may still leave: neither our account nor its country is refused."""
+        prepared = self._open.get(request.attempt_id)
+        return not self.is_refused and (prepared is None or not self.probation.is_refused(prepared.country))
 
     def take(self, results: Sequence[SmsResult]) -> None:
         """Collect answers."""
         if results and not self._results:
             self._first_at = self._clock.monotonic()
-        self.is_refused = self.is_refused or any(_refuses_account(one) for one in results)
+        refusals = [one for one in results if one.outcome is SendOutcome.REFUSED]
+        is_account = any(one.scope is RefusalScope.ACCOUNT for one in refusals)
+        countries = self._countries([one for one in refusals if one.scope is RefusalScope.COUNTRY])
+        self.is_refused = self.is_refused or is_account
+        self.probation.refused(countries)
+        self._is_urgent = self._is_urgent or is_account or bool(countries)
         self._results.extend(results)
 
     def is_due(self) -> bool:
@@ -112,7 +124,7 @@ class Recorder:
         if not self._results:
             return False
         is_old = self._clock.monotonic() - self._first_at >= _LONGEST_DELAY_SECONDS
-        return self.is_refused or is_old or len(self._results) >= min(_BATCH, len(self._open))
+        return self._is_urgent or is_old or len(self._results) >= min(_BATCH, len(self._open))
 
     def record(self) -> None:
         """Write every collected answer in one transaction. A database error leaves them collected."""
@@ -142,6 +154,7 @@ class Recorder:
         self._silent = 0 if is_silent or is_heard else self._silent + _unanswered(results)
         self.recorded += len(results)
         self._results = []
+        self._is_urgent = False
         for result in results:
             prepared = self._open.pop(result.attempt_id, None)
             self._left_at.pop(result.attempt_id, None)
@@ -209,14 +222,14 @@ class Recorder:
             rows.pause_sender(self._gateway, _ACCOUNT_PAUSE_SECONDS, f"{ACCOUNT_REFUSED}:{error}")
             log.error("account_refused", gateway=self._gateway, error=error)
             return
-        known = (self._open.get(one.attempt_id) for one in refused)
-        for country in sorted({prepared.country for prepared in known if prepared and prepared.country}):
+        for country in sorted(country for country in self._countries(refused) if country):
             rows.pause_country(self._gateway, country, error, _COUNTRY_PAUSE_SECONDS)
             log.error("country_refused", gateway=self._gateway, country=country, error=error)
 
-
-def _refuses_account(result: SmsResult) -> bool:
-    return result.outcome is SendOutcome.REFUSED and result.scope is RefusalScope.ACCOUNT
+    def _countries(self, results: Sequence[SmsResult]) -> set[str | None]:
+        """Where the texts were to go to."""
+        known = (self._open.get(one.attempt_id) for one in results)
+        return {prepared.country for prepared in known if prepared}
 
 
 def _unanswered(results: Sequence[SmsResult]) -> int:

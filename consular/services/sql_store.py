@@ -73,6 +73,10 @@ class SqlTransaction:
         """queries.delivery.pause_sender"""
         delivery.pause_sender(self._session, gateway, seconds, reason)
 
+    def refusals(self, gateway: str) -> tuple[str | None, frozenset[str]]:
+        """queries.delivery.refusals"""
+        return delivery.refusals(self._session, gateway)
+
     def trust_line(self, gateway: str) -> None:
         """queries.delivery.trust_line"""
         delivery.trust_line(self._session, gateway)

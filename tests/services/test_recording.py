@@ -172,6 +172,36 @@ def test_what_is_marked_stays_when_another_worker_hears_the_refusal(session):
     assert states(session) == {"accepted": len(gateway.submitted), "queued": 200 - len(gateway.submitted)}
 
 
+def test_what_is_marked_stays_when_its_country_is_refused_meanwhile(session):
+    alert_everybody(session, 200)
+    gateway = FakeGateway(concurrency=100, answer=accepted)
+
+    def answer(request):
+        return (accepted if len(gateway.taken) < 30 else refused("21408", RefusalScope.COUNTRY))(request)
+
+    gateway.answer = answer
+    send(gateway, Pace(rate=100, lease_seconds=60))
+    assert len(gateway.submitted) - len(gateway.taken) <= 10
+    assert states(session) == {"accepted": 30, "queued": 170}
+    assert rows(session, "select count(*) from country_pauses where paused_until > now()") == [(1,)]
+
+
+def test_what_is_marked_stays_when_another_worker_hears_that_its_country_is_refused(session):
+    alert_everybody(session, 200)
+    gateway, book = FakeGateway(concurrency=100, answer=accepted), TextBook("https://consular.test")
+    ports = Ports(SqlStore(book), book, address_of)
+    steps = Drain(gateway, ports, Pace(rate=100, lease_seconds=60), "second", never).steps(1000)
+    _drain_to_first(session, steps, gateway, "submit")
+    for (country,) in rows(session, "select distinct country from messages"):
+        statements.pause_country(session, "exercise", country, "21408", 60.0)
+    session.commit()
+    before = len(gateway.submitted)
+    for _ in steps:
+        pass
+    assert len(gateway.submitted) - before <= 10
+    assert states(session) == {"accepted": len(gateway.submitted), "queued": 200 - len(gateway.submitted)}
+
+
 def test_a_line_that_is_only_slowed_down_lets_go_what_is_marked(session):
     alert_everybody(session, 200)
     gateway, book = FakeGateway(concurrency=100, answer=accepted), TextBook("https://consular.test")

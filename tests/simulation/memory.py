@@ -239,6 +239,16 @@ class MemoryStore:
             until = self.moment + timedelta(seconds=seconds)
             sender.paused_until = max(sender.paused_until or self.moment, until)
 
+    def refusals(self, gateway: str) -> tuple[str | None, frozenset[str]]:
+        sender = self.senders.get(gateway)
+        if sender is None:
+            return None, frozenset()
+        paused = {at[1] for at, pause in self.country_pauses.items() if at[0] == gateway and self._lasts(pause)}
+        return (sender.pause_reason if self._lasts(sender) else None), frozenset(paused)
+
+    def _lasts(self, pause: SimpleNamespace) -> bool:
+        return pause.paused_until is not None and pause.paused_until > self.moment
+
     def trust_line(self, gateway: str) -> None:
         sender = self.senders.get(gateway)
         if sender is not None and (sender.paused_until or self.moment) <= self.moment:

@@ -27,6 +27,11 @@ class Sending(Compared):
         assert abs(theirs[0] - ours[0]) < 0.01
         assert theirs[1] == ours[1]
 
+    @rule(gateway=st.sampled_from(GATEWAYS))
+    def refusals(self, gateway: str) -> None:
+        theirs, ours = self.each(lambda rows: rows.refusals(gateway))
+        assert theirs == ours
+
     @rule(
         gateway=st.sampled_from(GATEWAYS),
         worker=st.sampled_from(WORKERS),
