@@ -23,6 +23,12 @@ class Alarm:
     act: str
     is_urgent: bool = True
 
+    @property
+    def limit(self) -> str:
+        """The threshold as people read it: "60 s", "36 h", "0 texts"."""
+        hours, rest = divmod(self.threshold, 3600)
+        return f"{hours:,.0f} h" if self.unit == "s" and hours and not rest else f"{self.threshold:,.0f} {self.unit}"
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -93,6 +99,13 @@ _ALL = (
         0,
         "refusals",
         "Check the account at the gateway: password, balance, suspension; texts go by another gateway or wait.",
+    ),
+    Alarm(
+        "gateway_silent",
+        "The gateway does not answer",
+        0,
+        "failures",
+        "Look whether this machine reaches it, and its status page; texts go by another gateway or wait.",
     ),
     Alarm(
         "country_refused",

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from consular.domain.alarms import Raised, Reading, evaluate
-from consular.domain.delivery import ACCOUNT_REFUSED
+from consular.domain.delivery import ACCOUNT_REFUSED, NO_ANSWER, NOT_CONNECTED, UNREACHABLE
 from consular.domain.gateways import GATEWAYS_WITH_A_LIST, SMPP
 from consular.extensions import db
 from consular.queries import operations
@@ -38,6 +38,8 @@ _LEASE_GRACE = timedelta(seconds=15)
 _LATELY = timedelta(hours=1)
 _FORGOTTEN_AFTER = timedelta(seconds=60)
 _BIND_GRACE = timedelta(seconds=30)
+_TRIAL = timedelta(seconds=20)
+"""After a pause a silent gateway is tried with one text: so long that takes, and the alarm stands meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,9 @@ class BindSeen:
 @dataclass(slots=True)
 class Line:
     """One gateway. due_since: of the oldest text that may leave now. free_at: end of the time that was handed out last,
-    in the past when nobody sends. stalled: texts whose lease is over. gap_filled: texts that webhooks missed, of them
-    gaps_lately in the last hour. list_read_at: when its list of inbound texts was read; list_failure: why not since.
-    bind: of a gateway that is one.
+    in the past when nobody sends. is_silent: it does not answer or cannot be reached, also while it is tried again.
+    stalled: texts whose lease is over. gap_filled: texts that webhooks missed, of them gaps_lately in the last hour.
+    list_read_at: when its list of inbound texts was read; list_failure: why not since. bind: of a gateway that is one.
     """
 
     gateway: str
@@ -95,6 +97,7 @@ class Line:
     free_at: datetime | None = None
     paused_until: datetime | None = None
     pause_reason: str | None = None
+    is_silent: bool = False
     unknown: Waiting = Waiting()
     held: Waiting = Waiting()
     stalled: Waiting = Waiting()
@@ -212,15 +215,22 @@ def _lines(installation: Installation, beats: Beats, now: datetime) -> Sequence[
     for name, since in operations.due_since(list(lines), now).items():
         lines[name].due_since = since
     for name, sender in senders.items():
-        lines[name].free_at = sender.next_free_at
-        if sender.paused_until is not None and sender.paused_until > now:
-            lines[name].paused_until, lines[name].pause_reason = sender.paused_until, sender.pause_reason
+        _add_sender(lines[name], sender, now)
     _add_open(lines, now)
     _add_gaps(lines, beats, now)
     if SMPP in installation.gateways:
         row = beats.get(SMPP)
         lines[SMPP].bind = BindSeen(row.ran_at, row.done_at, row.failure) if row is not None else BindSeen()
     return list(lines.values())
+
+
+def _add_sender(line: Line, sender: Row[Any], now: datetime) -> None:
+    line.free_at = sender.next_free_at
+    if sender.paused_until is None:
+        return
+    line.is_silent = sender.pause_reason in (NO_ANSWER, UNREACHABLE) and sender.paused_until > now - _TRIAL
+    if sender.paused_until > now:
+        line.paused_until, line.pause_reason = sender.paused_until, sender.pause_reason
 
 
 def _add_open(lines: dict[str, Line], now: datetime) -> None:
@@ -278,16 +288,7 @@ def _processes(state: State, installation: Installation) -> Iterator[Reading]:
 
 def _line(line: Line, now: datetime) -> Iterator[Reading]:
     name = line.gateway
-    if line.paused_until is not None:
-        seconds = (line.paused_until - now).total_seconds()
-        is_refused = (line.pause_reason or "").startswith(ACCOUNT_REFUSED)
-        yield (
-            Reading("account_refused", 1, subject=name)
-            if is_refused
-            else Reading("sender_throttled", seconds, None, name)
-        )
-    elif line.due_since is not None:
-        yield _age("messages_waiting", max(line.due_since, line.free_at or line.due_since), now, name)
+    yield from _obstacle(line, now)
     yield Reading("leases_stalled", line.stalled.number, line.stalled.since, name)
     yield Reading("messages_held", line.held.number, line.held.since, name)
     yield _age("fate_unknown", line.unknown.since, now, name)
@@ -296,6 +297,21 @@ def _line(line: Line, now: datetime) -> Iterator[Reading]:
     if line.bind is not None:
         seen_at = line.bind.seen_at
         yield _age("smpp_not_bound", seen_at, now, name) if seen_at else Reading("smpp_not_bound", math.inf, None, name)
+
+
+def _obstacle(line: Line, now: datetime) -> Iterator[Reading]:
+    """Why this line sends nothing now. A connection that fails for a moment is no obstacle until texts wait for it, and
+    one that does not stand has an alarm of its own."""
+    name, reason = line.gateway, line.pause_reason or ""
+    if line.is_silent:
+        yield Reading("gateway_silent", 1, subject=name)
+    elif reason.startswith(ACCOUNT_REFUSED):
+        yield Reading("account_refused", 1, subject=name)
+    elif line.paused_until is not None and reason != NOT_CONNECTED:
+        if line.bind is None or line.bind.stands(now):
+            yield Reading("sender_throttled", (line.paused_until - now).total_seconds(), subject=name)
+    elif line.due_since is not None:
+        yield _age("messages_waiting", max(line.due_since, line.free_at or line.due_since), now, name)
 
 
 def _age(alarm: str, since: datetime | None, now: datetime, subject: str = "") -> Reading:

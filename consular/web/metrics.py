@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from consular.domain.alarms import ALARMS
 from consular.services.operations import Line, Report, State
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -16,6 +17,7 @@ _HELP = {
     "redis_up": "1 while Redis answers; absent without Redis.",
     "alarm": "Value of an alarm that stands (consular/domain/alarms.py).",
     "alarm_since_seconds": "Unix time since when the alarm stands.",
+    "alarm_threshold": "Value above which the alarm is raised, of every alarm that there is.",
     "clock_tick_seconds": "Unix time of the clock's last tick.",
     "workers": "Living workers of a queue.",
     "messages": "Texts of all alerts by state; queued includes what workers have in hand.",
@@ -71,6 +73,8 @@ def _samples(report: Report) -> Iterator[Sample]:
         labels = {"alarm": one.alarm.name, "subject": one.subject}
         yield "alarm", labels, one.value
         yield "alarm_since_seconds", labels, one.since.timestamp()
+    for alarm in ALARMS.values():
+        yield "alarm_threshold", {"alarm": alarm.name, "unit": alarm.unit}, alarm.threshold
 
 
 def _service(state: State) -> Iterator[Sample]:

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from consular.cli.main import commands
 from consular.domain.alarms import ALARMS
+from consular.domain.gateways import GATEWAYS, SMPP
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs" / "runbooks"
@@ -50,10 +51,31 @@ def test_every_command_exists(page, words, app):
 
 
 def consular(arguments: list[str], app: object) -> None:
-    with click.Context(commands) as context:
-        found = commands.get_command(context, arguments[0])
-        assert found is not None, f"no such command: {arguments[0]}"
-        found.make_context(arguments[0], arguments[1:])
+    words, context = arguments, click.Context(commands)
+    found: click.Command | None = commands
+    while isinstance(found, click.Group):
+        group, name = found, words[0] if words else ""
+        found = group.get_command(context, name)
+        assert found is not None, f"no such command: {name or 'a part is missing'} of {arguments}"
+        context, words = click.Context(found, info_name=name, parent=context), words[1:]
+    assert found is not None
+    found.make_context(found.name, words, parent=context.parent)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "restored relaese --yes",
+        "restored",
+        "restored release --no-questions",
+        "canary send LY LY",
+        "drain --gateway pigeon",
+        "gaps --hours many",
+    ],
+)
+def test_a_command_that_does_not_exist_is_noticed(line):
+    with pytest.raises((AssertionError, click.UsageError)):
+        consular(shlex.split(line), None)
 
 
 def honcho(arguments: list[str], app: object) -> None:
@@ -69,6 +91,18 @@ def psql(arguments: list[str], app) -> None:
     url, option, statement = arguments
     assert (url, option) == ("$DATABASE_URL", "-c")
     db.session.execute(text("explain " + statement.replace(":", r"\:")))
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_the_page_about_waiting_texts_helps_with_every_gateway(gateway):
+    words = [command for name, command in COMMANDS if name == "messages_waiting"]
+    process = re.search(
+        rf"^worker-{gateway}: .* -m (workers\.\w+)", (ROOT / "Procfile").read_text("utf-8"), re.MULTILINE
+    )
+    assert process is not None
+    assert ["pgrep", "-fa", process[1]] in words
+    if gateway == SMPP:
+        assert [".venv/bin/honcho", "start", "worker-smpp"] in words, "drain sends nothing there"
 
 
 def pgrep(arguments: list[str], app: object) -> None:

@@ -92,6 +92,32 @@ SITUATIONS = {
         0,
     ),
     "throttled a little": ([("update senders set paused_until = :at, pause_reason = 'throttled'", -2)], None, 0),
+    "gateway leaves requests without an answer": (
+        [(QUEUED, 0), ("update senders set paused_until = :at, pause_reason = 'no_answer'", -50)],
+        ("gateway_silent", "exercise"),
+        0,
+    ),
+    "gateway cannot be reached": (
+        [(QUEUED, 0), ("update senders set paused_until = :at, pause_reason = 'unreachable'", -8)],
+        ("gateway_silent", "exercise"),
+        0,
+    ),
+    "gateway is tried again with one text": (
+        [("update senders set paused_until = :at, pause_reason = 'unreachable'", 15)],
+        ("gateway_silent", "exercise"),
+        0,
+    ),
+    "gateway was silent": ([("update senders set paused_until = :at, pause_reason = 'unreachable'", 25)], None, 0),
+    "no connection for a moment": (
+        [("update senders set paused_until = :at, pause_reason = 'not_connected'", -9)],
+        None,
+        0,
+    ),
+    "no connection, again and again": (
+        [(QUEUED, 0), ("update senders set paused_until = :at, pause_reason = 'not_connected'", -9)],
+        ("messages_waiting", "exercise"),
+        3000,
+    ),
     "pause is over": ([("update senders set paused_until = :at, pause_reason = 'account_refused:x'", 2)], None, 0),
     "country refused": (
         [
@@ -192,6 +218,17 @@ def test_what_is_wrong_raises_its_alarm_and_no_other(calm, situation):
     for statement, age in statements:
         do(statement, **({"at": ago(age)} if ":at" in statement else {}))
     assert alarms() == ({expected: ago(seconds)} if expected else {})
+
+
+@pytest.mark.parametrize(("seen", "expected"), [(5, "sender_throttled"), (40, "smpp_not_bound")])
+def test_a_connection_that_is_down_is_not_taken_for_a_gateway_that_slows_us_down(calm, seen, expected):
+    do("insert into heartbeats (task, ran_at, done_at) values ('smpp', :at, :at)", at=ago(seen))
+    do(
+        """insert into senders (gateway, next_free_at, paused_until, pause_reason)
+        values ('smpp', :at, :at, 'throttled')""",
+        at=ago(-9),
+    )
+    assert set(alarms(Installation(frozenset({"exercise", "smpp"}), None))) == {(expected, "smpp")}
 
 
 def test_a_clock_that_never_ran_is_missed_once_there_is_work(session):

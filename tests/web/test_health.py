@@ -69,6 +69,14 @@ def test_metrics_tell_the_figures_in_prometheus_format(busy, client: FlaskClient
     assert abs(float(found["consular_clock_tick_seconds"]) - utc_now().timestamp()) < 60
 
 
+def test_metrics_tell_the_threshold_of_every_alarm(busy, client: FlaskClient) -> None:
+    found = samples(client.get("/metrics").text)
+    told = {name: value for name, value in found.items() if name.startswith("consular_alarm_threshold")}
+    assert told['consular_alarm_threshold{alarm="messages_waiting",unit="s"}'] == "60"
+    assert sorted(re.findall(r'alarm="([a-z_]+)"', " ".join(told))) == sorted(ALARMS)
+    assert [float(value) for value in told.values()] == [alarm.threshold for alarm in ALARMS.values()]
+
+
 def test_every_metric_has_its_help_and_type_once_and_its_samples_together(busy, client: FlaskClient) -> None:
     page = client.get("/metrics").text
     names = [line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")]

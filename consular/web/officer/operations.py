@@ -38,7 +38,7 @@ _STATES = {
 def operations() -> ResponseReturnValue:
     """The whole page, complete without JavaScript."""
     now = utc_now()
-    return render_template("officer/operations.html", loaded_at=now, **_figures(now))
+    return render_template("officer/operations.html", loaded_at=now, rules=ALARMS.values(), **_figures(now))
 
 
 @blueprint.get("/operations/fragment")
