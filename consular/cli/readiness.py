@@ -99,6 +99,8 @@ def _phones(phones: Phones, now: datetime) -> Iterator[str]:
         yield f"  {path.gateway}: {used_as(path, phones)}"
         for words, at in _proofs(path.proof):
             yield f"    {words}: {at}" if isinstance(at, str) else f"    {words}: {_moment(at, now)}"
+        if path.test is not None:
+            yield f"    last test text: {path.test.result}, {_moment(path.test.at, now)}"
 
 
 def _proofs(proof: Proof) -> Iterator[tuple[str, datetime | str | None]]:

@@ -27,6 +27,15 @@ class Proof:
         taken_at = self.delivered_at if self.receipts_believable else self.accepted_at
         return max((at for at in (taken_at, self.heard_at) if at is not None), default=None)
 
+    @property
+    def proven_by(self) -> str | None:
+        """What became of the text that proved it: answered, delivered, taken; None when nothing did."""
+        if self.proven_at is None:
+            return None
+        if self.proven_at == self.heard_at:
+            return "answered"
+        return "delivered" if self.receipts_believable else "taken"
+
     def is_fresh(self, now: datetime, max_age: timedelta = UNPROVEN_AFTER) -> bool:
         """Whether that is at most so long ago."""
         return self.proven_at is not None and now - self.proven_at <= max_age
@@ -43,9 +52,18 @@ class Standing(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LastTest:
+    """How the newest test text of a path ended, in short words, and when it was made."""
+
+    result: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Path:
     """One configured gateway to the phones of one country. is_right: it may carry texts there; is_open: and now.
-    reason: why it is not the one that texts go by now; None for that one. has_handset: daily test texts go there."""
+    reason: why it is not the one that texts go by now; None for that one. has_handset: daily test texts go there.
+    test: the last of them, if there was one in ninety days."""
 
     gateway: str
     is_right: bool
@@ -54,6 +72,7 @@ class Path:
     proof: Proof
     takes_replies: bool
     has_handset: bool
+    test: LastTest | None = None
 
 
 @dataclass(frozen=True, slots=True)

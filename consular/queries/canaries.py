@@ -74,6 +74,8 @@ select distinct on (k.gateway, k.endpoint_index) {_FACTS} where k.day >= cast(:s
 order by k.gateway, k.endpoint_index, k.created_at desc
 """)
 
+_OF_PATHS = text(f"select distinct on (k.gateway, k.country) {_FACTS} order by k.gateway, k.country, k.created_at desc")
+
 _HISTORY = text(f"select {_FACTS} order by k.created_at desc, k.gateway, k.id limit :limit")
 
 _ASKED = text("""
@@ -132,6 +134,11 @@ def forget(session: AnySession, before: datetime) -> int:
 def latest() -> Sequence[Row[Any]]:
     """The newest test text of each handset and gateway that was tested lately, with its message's state."""
     return db.session.execute(_LATEST, {"since": utc_now().date() - LATELY}).all()
+
+
+def latest_of_paths() -> Sequence[Row[Any]]:
+    """The newest test text of each gateway and country that is still kept, with its message's state."""
+    return db.session.execute(_OF_PATHS).all()
 
 
 def history(limit: int) -> Sequence[Row[Any]]:

@@ -24,6 +24,7 @@ from consular.domain.canaries import (
 from consular.domain.delivery import MessageState
 from consular.domain.gateways import ACTUAL_GATEWAYS
 from consular.domain.phone import PhoneRefused, read_phone
+from consular.domain.readiness import LastTest
 from consular.domain.references import reference_of
 from consular.extensions import cipher
 from consular.queries import canaries, capabilities
@@ -135,6 +136,15 @@ def seen() -> list[Seen]:
     """The newest test text of each handset and gateway, of the last seven days."""
     with unit_of_work():
         return [_seen(row) for row in canaries.latest()]
+
+
+def last_tests() -> dict[tuple[str, str], LastTest]:
+    """The newest test text of each path (gateway, country) within ninety days. Call it inside a unit of work or a
+    page's own session."""
+    return {
+        (row.gateway, row.country): LastTest(result_words(_seen(row)), row.created_at)
+        for row in canaries.latest_of_paths()
+    }
 
 
 def history(limit: int = 500) -> list[Seen]:

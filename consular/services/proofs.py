@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,8 +11,11 @@ from sqlalchemy import Row
 
 from consular.domain.canaries import CanaryResult, result_of
 from consular.domain.delivery import MessageState
-from consular.domain.readiness import Proof
+from consular.domain.readiness import LastTest, Proof
+from consular.domain.routing import EVERYWHERE
 from consular.queries import canaries, operations, proofs
+from consular.queries.capabilities import CapabilityRow
+from consular.services.canaries import last_tests
 from consular.services.transactions import unit_of_work
 
 TASK = "proofs"
@@ -33,6 +36,50 @@ class Unproven:
     country: str
     seconds: float
     since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PathSeen:
+    """What is known of a path: what it proved, and its last test text."""
+
+    gateway: str
+    country: str
+    proof: Proof = field(default_factory=Proof)
+    test: LastTest | None = None
+
+    @property
+    def at(self) -> datetime | None:
+        """The newest thing known of it."""
+        tested_at = self.test.at if self.test is not None else None
+        return max((at for at in (self.proof.proven_at, self.proof.accepted_at, tested_at) if at), default=None)
+
+
+def seen_paths() -> dict[tuple[str, str], PathSeen]:
+    """Every path (gateway, country) that was used or tested. Call it inside a unit of work or a page's own session."""
+    known, tests = all_proofs(), last_tests()
+    return {path: PathSeen(*path, known.get(path, Proof()), tests.get(path)) for path in known.keys() | tests.keys()}
+
+
+def seen_by_row(rows: Iterable[CapabilityRow]) -> dict[tuple[str, str], list[PathSeen]]:
+    """For each row (gateway, country) the paths it holds for and what is known of each, the newest first.
+
+    rows: the whole table, since "*" holds for the countries that have no row of their own.
+    """
+    table, known = {(row.gateway, row.country): row for row in rows}, seen_paths()
+    found: dict[tuple[str, str], list[PathSeen]] = {key: [] for key in table}
+    for key, row in table.items():
+        seen = known.get(key, PathSeen(*key))
+        if row.last_tested_at is not None and seen.test is None:
+            known[key] = replace(seen, test=LastTest(row.last_test_result or "no result", row.last_tested_at))
+    for (gateway, country), seen in known.items():
+        holder = (gateway, country) if (gateway, country) in table else (gateway, EVERYWHERE)
+        if holder in found:
+            found[holder].append(seen)
+    return {key: sorted(paths, key=_newest_first) for key, paths in found.items()}
+
+
+def _newest_first(seen: PathSeen) -> tuple[float, str]:
+    return (-seen.at.timestamp() if seen.at is not None else 0.0, seen.country)
 
 
 def unproven(paths: Iterable[tuple[str, str]], now: datetime) -> list[Unproven]:

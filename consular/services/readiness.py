@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row
 
 from consular.domain.gateways import ACTUAL_GATEWAYS, SMPP
-from consular.domain.readiness import CountryReadiness, Path, Phones, Proof
+from consular.domain.readiness import CountryReadiness, Path, Phones
 from consular.domain.routing import Choice, Needs
 from consular.models.readiness import PhonePart
 from consular.queries import operations, readiness
 from consular.services.canaries import Plan
 from consular.services.operations import BindSeen
-from consular.services.proofs import all_proofs
+from consular.services.proofs import PathSeen, seen_paths
 from consular.services.routing import Chooser
 from consular.services.transactions import unit_of_work
 
@@ -73,7 +73,7 @@ def look(means: Means, now: datetime, country: str | None = None) -> Counted:
     with unit_of_work() as session:
         beats = operations.heartbeats()
         rows = sorted(readiness.counts(country), key=lambda row: row.country)
-        paths = _Paths(Chooser(session, means.senders), all_proofs(), means, _cut_off(beats.get(SMPP), now))
+        paths = _Paths(Chooser(session, means.senders), seen_paths(), means, _cut_off(beats.get(SMPP), now))
         found = [_country(code, list(mine), paths) for code, mine in groupby(rows, key=lambda row: row.country)]
         if country is not None:
             found = [_with_own_numbers(next(iter(found), CountryReadiness(country, [], 0, 0, 0)), paths)]
@@ -90,10 +90,10 @@ class _Paths:
     """The ways to the phones of each country, looked up once."""
 
     def __init__(
-        self, chooser: Chooser, proofs: Mapping[tuple[str, str], Proof], means: Means, cut_off: frozenset[str]
+        self, chooser: Chooser, seen: Mapping[tuple[str, str], PathSeen], means: Means, cut_off: frozenset[str]
     ) -> None:
         self._chooser = chooser
-        self._proofs = proofs
+        self._seen = seen
         self._means = means
         self._cut_off = cut_off
         self._known: dict[str, list[Path]] = {}
@@ -107,14 +107,16 @@ class _Paths:
         choice = self._choose(country)
         able = choice.open + choice.stopped
         for name in [*able, *(one for one in ACTUAL_GATEWAYS if one in self._means.senders and one not in able)]:
+            seen = self._seen.get((name, country), PathSeen(name, country))
             yield Path(
                 gateway=name,
                 is_right=name in able,
                 is_open=name in choice.open and name not in self._cut_off,
                 reason=self._reason(name, choice),
-                proof=self._proofs.get((name, country), Proof()),
+                proof=seen.proof,
                 takes_replies=self._chooser.table.of(name, country or None).is_two_way,
                 has_handset=(name, country) in self._means.tested,
+                test=seen.test,
             )
 
     def _reason(self, name: str, choice: Choice) -> str | None:

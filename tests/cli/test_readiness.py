@@ -85,6 +85,7 @@ def test_a_test_text_is_sent_once_and_shown(session, run):
     assert "1 test text waits to be sent." in run("canary", "send").output
     assert "1 left out: tested within the last ten minutes." in run("canary", "send").output
     shown = run("canary", "show").output
+    assert "    last test text: waiting, " in run("readiness", "LY").output
     assert "LY …001 by twilio: waiting (sent " in shown
     assert "+218" not in shown
 

@@ -10,8 +10,9 @@ from sqlalchemy import text
 
 from consular.domain.cap import AlertStatus
 from consular.domain.delivery import MessageState
-from consular.domain.readiness import Proof
+from consular.domain.readiness import LastTest, Proof
 from consular.extensions import db
+from consular.queries import capabilities
 from consular.services import canaries, operations, proofs
 from consular.services.operations import Installation
 from tests.factories import alert_everybody, phone, rows
@@ -169,3 +170,46 @@ def test_the_paths_of_an_installation_are_its_handsets_by_its_real_gateways(sess
     assert ONE.paths == {("twilio", "LY")}
     assert canaries.country_of(LIBYAN) == "LY"
     assert canaries.country_of("+881612345678") == "001"
+
+
+def by_row(session) -> dict[tuple[str, str], list[tuple[str, datetime | None, LastTest | None]]]:
+    found = proofs.seen_by_row(capabilities.all_rows(session))
+    return {key: [(one.country, one.proof.proven_at, one.test) for one in paths] for key, paths in found.items()}
+
+
+def test_the_row_for_everywhere_else_knows_the_paths_it_holds_for(session):
+    for country in ("*", "TN"):
+        capability("twilio", country)
+    delivered(NOW - timedelta(hours=3))
+    session.execute(text("insert into path_proofs select gateway, 'TN', accepted_at, delivered_at from path_proofs"))
+    handed_over()
+    session.execute(text("update canaries set created_at = :at, day = :at"), {"at": NOW - timedelta(days=9)})
+    session.commit()
+    at = NOW - timedelta(hours=3)
+    tested = LastTest("accepted", NOW - timedelta(days=9))
+    assert by_row(session) == {("twilio", "*"): [("LY", at, tested)], ("twilio", "TN"): [("TN", at, None)]}
+
+
+def test_the_newest_path_of_a_row_comes_first(session):
+    capability("smpp", "*", receipts_believable=False)
+    for country, hours in (("CD", 5), ("LY", 1), ("TD", 9)):
+        values = {"c": country, "at": NOW - timedelta(hours=hours)}
+        session.execute(
+            text("insert into path_proofs (gateway, country, accepted_at) values ('smpp', :c, :at)"), values
+        )
+    session.commit()
+    assert [country for country, _, _ in by_row(session)["smpp", "*"]] == ["LY", "CD", "TD"]
+
+
+def test_a_test_that_was_noted_outlives_its_text(session):
+    capability("twilio", "LY", last_tested_at=NOW - timedelta(days=200), last_test_result="delivered")
+    assert by_row(session) == {
+        ("twilio", "LY"): [("LY", None, LastTest("delivered", NOW - timedelta(days=200)))],
+    }
+
+
+def test_what_proved_a_path_is_told_by_its_strongest_fact():
+    taken = Proof(accepted_at=NOW)
+    assert (taken.proven_by, Proof(NOW, receipts_believable=False).proven_by) == (None, "taken")
+    assert Proof(NOW, NOW).proven_by == "delivered"
+    assert Proof(NOW, NOW, later(minutes=2)).proven_by == "answered"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -22,7 +23,7 @@ from consular.queries.officers import names as names_of
 from consular.schemas.capability import SATELLITE, CapabilitySchema
 from consular.schemas.refusals import first_messages
 from consular.services import capabilities
-from consular.services.proofs import all_proofs
+from consular.services.proofs import PathSeen, seen_by_row
 from consular.web.officer import blueprint
 from consular.web.officer.readiness import country as country_name
 
@@ -54,23 +55,19 @@ _FLAGS = ("is_usable", "is_two_way", "allows_links", "receipts_believable")
 def gateways() -> ResponseReturnValue:
     """The table, by country and by gateway."""
     wanted_gateway, wanted_country = request.args.get("gateway", ""), request.args.get("country", "").upper()
-    rows = [
-        row
-        for row in queries.all_rows(db.session)
-        if row.gateway in ACTUAL_GATEWAYS and wanted_gateway in ("", row.gateway)
-    ]
-    if wanted_country:
-        own = {row.gateway for row in rows if row.country == wanted_country}
-        rows = [
-            row
-            for row in rows
-            if row.country == wanted_country or (row.country == EVERYWHERE and row.gateway not in own)
-        ]
+    is_unpriced = request.args.get("cost") == "unknown"
+    table = [row for row in queries.all_rows(db.session) if row.gateway in ACTUAL_GATEWAYS]
+    rows = _that_hold(table, wanted_gateway, wanted_country)
+    if is_unpriced:
+        rows = [row for row in rows if _is_unpriced(row)]
     return render_template(
         "officer/gateways.html",
         rows=sorted(rows, key=lambda row: (row.country != EVERYWHERE, country_name(row.country), row.gateway)),
         editors=names_of(db.session, {row.edited_by for row in rows if row.edited_by}),
-        proofs=all_proofs(),
+        seen=_seen(table, wanted_country),
+        usable=sum(row.is_usable for row in table),
+        unpriced=sum(_is_unpriced(row) for row in table),
+        is_unpriced=is_unpriced,
         gateway_choices=[(name, name) for name in ACTUAL_GATEWAYS],
         configured=[name for name in ACTUAL_GATEWAYS if name in current_app.config["CONSULAR"].gateways],
         countries=_countries(),
@@ -81,6 +78,27 @@ def gateways() -> ResponseReturnValue:
         country=wanted_country,
         now=utc_now(),
     )
+
+
+def _that_hold(table: Sequence[CapabilityRow], gateway: str, country: str) -> list[CapabilityRow]:
+    """The rows of a gateway, or of all; and those that hold in a country, or all."""
+    rows = [row for row in table if gateway in ("", row.gateway)]
+    if not country:
+        return rows
+    own = {row.gateway for row in rows if row.country == country}
+    return [row for row in rows if row.country == country or (row.country == EVERYWHERE and row.gateway not in own)]
+
+
+def _is_unpriced(row: CapabilityRow) -> bool:
+    return row.is_usable and row.cost_cents is None
+
+
+def _seen(table: Sequence[CapabilityRow], country: str) -> dict[tuple[str, str], list[PathSeen]]:
+    """What is known of the paths of each row; of the country that was asked for alone, where one was."""
+    found = seen_by_row(table)
+    if country in ("", EVERYWHERE):
+        return found
+    return {key: [one for one in paths if one.country == country] for key, paths in found.items()}
 
 
 @blueprint.route("/gateways/new", methods=["GET", "POST"])

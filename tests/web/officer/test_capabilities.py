@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import text
 
+from consular.clock import utc_now
 from consular.domain.gateways import ACTUAL_GATEWAYS
 from consular.permissions import Role
 from consular.queries import capabilities
@@ -191,6 +193,43 @@ def test_the_table_is_filtered(pages):
     assert "No row of its own for Chad" in text_of(pages.get(f"{PAGE}?country=TD").text)
 
 
+def proven(session, country: str, hours: int) -> None:
+    at = utc_now() - timedelta(hours=hours, minutes=5)
+    statement = "insert into path_proofs (gateway, country, accepted_at, delivered_at) values ('smpp', :c, :at, :at)"
+    session.execute(text(statement), {"c": country, "at": at})
+    session.commit()
+
+
+def test_everywhere_else_tells_what_each_of_its_countries_proved(pages, session):
+    for hours, country in enumerate(("LY", "TN", "TD", "CD", "SD"), start=2):
+        proven(session, country, hours)
+    page = pages.get(f"{PAGE}?gateway=smpp")
+    told = text_of(page.text)
+    assert "Libya: delivered 2 h 05 min ago Tunisia: delivered 3 h 05 min ago Chad: delivered 4 h 05 min ago" in told
+    assert re.search(r"<details><summary>2 more</summary>Congo[^:<]*: delivered 5 h 05 min ago", page.text)
+    assert "Tunisia: delivered" not in text_of(pages.get(f"{PAGE}?gateway=smpp&country=LY").text)
+    assert "never" in text_of(pages.get(f"{PAGE}?gateway=http").text)
+
+
+def test_rows_without_a_cost_are_counted_shown_and_led_to(pages):
+    assert "3 of 3 usable rows have no cost" in text_of(pages.get(PAGE).text)
+    add(pages)
+    page = pages.get(PAGE).text
+    assert "3 of 4 usable rows have no cost" in text_of(page)
+    assert f'href="{PAGE}?cost=unknown"' in page
+    unknown = pages.get(f"{PAGE}?cost=unknown").text
+    assert "Libya, twilio" not in text_of(unknown)
+    assert f'href="{PAGE}/smpp/*#cost_cents"' in unknown
+    add(pages, country="CU", is_usable="no", cost_cents="", currency="")
+    assert "3 of 4 usable rows" in text_of(pages.get(PAGE).text), "what carries no texts costs nothing"
+
+
+def test_the_form_says_what_the_rate_of_a_country_does(pages):
+    told = text_of(pages.get(NEW).text)
+    assert "Only the preview of an alert counts with it" in told
+    assert "Sending keeps the rate of the whole gateway" in told
+
+
 def test_only_administrators_change_it(app, pages, session):
     add(pages)
     officer(Role.AUTHOR)
@@ -199,6 +238,8 @@ def test_only_administrators_change_it(app, pages, session):
     assert page.status_code == 200
     assert "Add a row" not in page.text
     assert LY not in page.text
+    assert "#cost_cents" not in page.text
+    assert "Show those rows" in page.text
     assert (author.get(LY).status_code, author.get(NEW).status_code) == (403, 403)
 
 

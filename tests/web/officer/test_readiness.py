@@ -13,10 +13,11 @@ from sqlalchemy import text
 
 from consular.clock import utc_now
 from consular.permissions import Role
-from consular.services import readiness
+from consular.services import canaries, readiness
+from consular.services.canaries import Plan
 from tests.alert_world import browser, officer
 from tests.cli.test_readiness import TWILIO
-from tests.factories import make_people, phone
+from tests.factories import make_people, phone, set_messages
 from tests.web.officer.conftest import text_of
 
 PAGE = "/officer/readiness"
@@ -65,6 +66,13 @@ def test_proofs_are_told_with_zone_and_age(pages, crowd):
     assert re.search(r"Last proved a delivery \d+ \w+ \d{4}, \d\d:\d\d UTC \( ?3 h 05 min ago\)", page)
     assert "Last brought a reply never" in page
     assert "Numbers of India: 1 person twilio – Texts go by it Never took a text" in page
+
+
+def test_the_last_test_text_of_a_path_is_told(pages, crowd, session):
+    canaries.send_now(Plan(("twilio",), ("+218910000001",), "Mission", 6), utc_now())
+    set_messages(session, "state = 'refused', error_code = '21408'")
+    page = text_of(pages.get(f"{PAGE}?country=LY").text)
+    assert re.search(r"to a handset of the mission the last: failed: 21408, \d+ \w+ \d{4}, \d\d:\d\d UTC", page)
 
 
 def test_an_empty_register_and_an_empty_country_say_so(pages):
