@@ -10,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
 
+from consular.domain.delivery import ACCOUNT_REFUSED
+
 AnySession = Session | scoped_session[Session]
 
 _CLAIM = text("""
@@ -223,15 +225,22 @@ def pause_country(session: AnySession, gateway: str, country: str, error_code: s
     )
 
 
+_PAUSE = text("""
+update senders set
+    pause_reason = case when paused_until > now() and pause_reason like :refused then pause_reason
+                        when :reason like :refused then :reason
+                        when paused_until > now() + :seconds * interval '1 second' then pause_reason
+                        else :reason end,
+    paused_until = greatest(coalesce(paused_until, now()), now() + :seconds * interval '1 second')
+where gateway = :gateway
+""")
+
+
 def pause_sender(session: AnySession, gateway: str, seconds: float, reason: str) -> None:
-    """Stop the whole line of every worker for a while: the account is refused or throttled."""
+    """Stop the whole line of every worker for a while. The reason of the longer pause stands; that of a refused account
+    as long as it lasts."""
     session.execute(
-        text("""
-        update senders set pause_reason = :reason,
-            paused_until = greatest(coalesce(paused_until, now()), now() + :seconds * interval '1 second')
-        where gateway = :gateway
-        """),
-        {"gateway": gateway, "seconds": seconds, "reason": reason},
+        _PAUSE, {"gateway": gateway, "seconds": seconds, "reason": reason, "refused": f"{ACCOUNT_REFUSED}%"}
     )
 
 

@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
 from consular.domain.delivery import SUSPECT_DEATHS
 from consular.domain.ports import SmsGateway, SmsRequest
 from consular.security.fields import KeyUnavailableError
-from consular.services.ports import Point, Ports, Steps
+from consular.services.ports import Point, Ports, Steps, Transaction
 from consular.services.preparing import Prepared, Preparer
 from consular.services.recording import Recorder
 from consular.services.sql_store import actual_ports
@@ -46,6 +47,8 @@ _UNPROVEN_WAIT_SECONDS = 5.0
 """Rows into a country of which nothing is heard so long go back, so that others can be claimed meanwhile."""
 _WATCH_SECONDS = 0.05
 """As often as this, while marked texts leave, a worker looks what was refused to others."""
+_AWAY = (OperationalError, InterfaceError, InternalError)
+"""What a database says that is not there, or that may only be read just now."""
 _DATABASE_WAIT_SECONDS = 20.0
 _DATABASE_RETRY_SECONDS = 0.5
 
@@ -220,27 +223,37 @@ class Drain:
             refused, unproven = refused + unproven, []
         self._claimed.extendleft(reversed(unproven))
         if refused:
-            with self._store.begin() as rows:
+            with self._giving(refused) as rows:
                 rows.release(self._worker, [row.id for row in refused], _UNPROVEN_WAIT_SECONDS)
+
+    @contextmanager
+    def _giving(self, claimed: list[Any]) -> Iterator[Transaction]:
+        """Give claimed rows away. Those of which the database could not be told stay claimed, to be given back last."""
+        try:
+            with self._store.begin() as rows:
+                yield rows
+        except DBAPIError:
+            self._claimed.extend(claimed)
+            raise
 
     def _prepare(self, row: Any) -> None:
         try:
             prepared = self._preparer.prepare(row)
         except KeyUnavailableError:
             log.error("message_unreadable", gateway=self._gateway.name, message=row.id)  # noqa: TRY400 - no trace
-            with self._store.begin() as rows:
+            with self._giving([row]) as rows:
                 rows.release(self._worker, [row.id], _UNREADABLE_WAIT_SECONDS, "unreadable")
             self._probation.withdrawn(row.country)
             return
         if prepared is None:
             self._probation.withdrawn(row.country)
-            with self._store.begin() as rows:
+            with self._giving([row]) as rows:
                 rows.cancel_claimed(row.id, row.attempt_id)
             return
         self._batch.append(prepared)
 
     def _hand_over(self) -> Steps:
-        batch, self._batch = self._batch, []
+        batch = self._batch
         pairs = [(item.number, item.attempt_id) for item in batch]
         yield Point("mark")
         lease_ends_at = self._clock.monotonic() + self._pace.lease_seconds
@@ -249,6 +262,7 @@ class Drain:
             if len(marked) < len(pairs):
                 rest = [pair for pair in pairs if pair[0] not in marked]
                 rows.note_changes(rows.drop(rest))
+        self._batch = []
         at = max(self._clock.monotonic(), self._batch_at)
         self._watch_at = self._clock.monotonic() + _WATCH_SECONDS
         for item in batch:
@@ -311,7 +325,7 @@ class Drain:
                     with self._store.begin() as rows:
                         rows.release(self._worker, rest)
                 return
-            except OperationalError:
+            except _AWAY:
                 if self._clock.monotonic() > deadline:
                     raise
             self._recorder.take(self._gateway.poll(0.0))

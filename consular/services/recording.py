@@ -135,11 +135,11 @@ class Recorder:
         is_silent, is_heard = self._silence(results)
         with self._store.begin() as rows:
             changed = rows.record(self._gateway, self._worker, [self._outcome(one, now) for one in results])
-            self._slow_down(rows, results)
             if is_silent:
                 self._pause_silent(rows)
             elif is_heard and (self.is_suspect or self._unconnected_at is not None):
                 rows.trust_line(self._gateway)
+            self._slow_down(rows, results)
             stops = [message_number(one.attempt_id) for one in results if one.failure_reason is FailureReason.OPTED_OUT]
             if stops:
                 rows.note_stops(stops)

@@ -219,8 +219,44 @@ def test_a_line_that_is_only_slowed_down_lets_go_what_is_marked(session):
     assert states(session) == {"accepted": len(gateway.submitted), "queued": 200 - len(gateway.submitted)}
 
 
-class _Unwatched(SqlStore):
-    """The database goes away whenever a worker only looks."""
+@pytest.mark.parametrize(
+    ("first", "second", "stands"),
+    [
+        (("no_answer", 60), ("not_connected", 1), "no_answer"),
+        (("throttled", 5), ("no_answer", 60), "no_answer"),
+        (("account_refused:20003", 60), ("throttled", 300), "account_refused:20003"),
+        (("throttled", 300), ("account_refused:20003", 60), "account_refused:20003"),
+        (("account_refused:20003", -5), ("throttled", 5), "throttled"),
+    ],
+)
+def test_the_reason_of_the_graver_pause_stands(session, first, second, stands):
+    statements.open_line(session, "exercise")
+    for reason, seconds in (first, second):
+        statements.pause_sender(session, "exercise", seconds, reason)
+        session.execute(
+            text("update senders set paused_until = now() - interval '1 s' where :gone"), {"gone": seconds < 0}
+        )
+        session.commit()
+    reason, seconds = line(session)
+    assert reason == stands
+    assert seconds > max(first[1], second[1]) - 5
+
+
+def test_a_mark_that_fails_strikes_no_row(session):
+    """A row that stays claimed until its lease ends looks like one that kills workers."""
+    alert_everybody(session, 20)
+    gateway, book = FakeGateway(answer=accepted), TextBook("https://consular.test")
+    store = _AwayAtTimes(book)
+    with pytest.raises(OperationalError):
+        for point in Drain(gateway, Ports(store, book, address_of), FAST, "struck", never).steps(1000):
+            store.is_away = point.name == "mark"
+    assert gateway.submitted == []
+    assert states(session) == {"queued": 20}
+    assert rows(session, "select distinct deaths, tries from messages") == [(0, 0)]
+
+
+class _AwayAtTimes(SqlStore):
+    """A database that goes away."""
 
     is_away = False
 
@@ -235,7 +271,7 @@ class _Unwatched(SqlStore):
 def test_what_is_marked_leaves_when_nobody_can_be_asked_about_a_refusal(session):
     alert_everybody(session, 100)
     gateway, book = FakeGateway(concurrency=100, answer=accepted), TextBook("https://consular.test")
-    store = _Unwatched(book)
+    store = _AwayAtTimes(book)
     watched = 0
     for point in Drain(gateway, Ports(store, book, address_of), Pace(100, 60), "alone", never).steps(1000):
         store.is_away = point.name == "watch"

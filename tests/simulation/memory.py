@@ -14,6 +14,7 @@ from uuid import UUID
 
 from consular.domain.canaries import CANARY_PRIORITY
 from consular.domain.delivery import (
+    ACCOUNT_REFUSED,
     ACKNOWLEDGEMENT_PRIORITY,
     MOST_DEATHS,
     NO_TRACE,
@@ -235,8 +236,11 @@ class MemoryStore:
     def pause_sender(self, gateway: str, seconds: float, reason: str) -> None:
         sender = self.senders.get(gateway)
         if sender is not None:
-            sender.pause_reason = reason
             until = self.moment + timedelta(seconds=seconds)
+            is_longer = sender.paused_until is None or sender.paused_until <= until
+            is_refused = self._lasts(sender) and (sender.pause_reason or "").startswith(ACCOUNT_REFUSED)
+            if not is_refused and (is_longer or reason.startswith(ACCOUNT_REFUSED)):
+                sender.pause_reason = reason
             sender.paused_until = max(sender.paused_until or self.moment, until)
 
     def refusals(self, gateway: str) -> tuple[str | None, frozenset[str]]:

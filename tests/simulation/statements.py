@@ -130,7 +130,11 @@ class Sending(Compared):
     def pause_country(self, gateway: str, country: str, seconds: int) -> None:
         self.each(lambda rows: rows.pause_country(gateway, country, "21408", seconds))
 
-    @rule(gateway=st.sampled_from(GATEWAYS), seconds=st.sampled_from((2, 60)), reason=st.sampled_from(("a", "b")))
+    @rule(
+        gateway=st.sampled_from(GATEWAYS),
+        seconds=st.sampled_from((2, 60)),
+        reason=st.sampled_from(("throttled", "no_answer", "account_refused:20003")),
+    )
     def pause_sender(self, gateway: str, seconds: int, reason: str) -> None:
         self.each(lambda rows: rows.pause_sender(gateway, seconds, reason))
 
