@@ -29,6 +29,10 @@ class Polls:
         ranked = sorted(ms for at, ms, _ in self.seen if since <= at <= until)
         return round(ranked[min(len(ranked) - 1, int(len(ranked) * percent / 100))], 1) if ranked else 0.0
 
+    def looks(self, since: float, until: float) -> int:
+        """How many were begun between two moments."""
+        return sum(1 for at, _, _ in self.seen if since <= at <= until)
+
     @property
     def failures(self) -> list[tuple[float, int]]:
         """When a look was answered by neither 200 nor 304, and by what (0: not at all)."""

@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
 from bench import crowd, webhooks
-from bench.load.outcome import Line, Sizes, promises
+from bench.load.outcome import Line, Sizes, paced, promises
 from bench.officers import Polls
 from bench.open_loop import Heard, blow
 from bench.stage import Stage, stage
+from consular.clock import utc_now
 from consular.extensions import db
 from consular.queries import drills
 from consular.services.transactions import unit_of_work
 
 NAMES = ("L2", "L9", "L4", "L5", "L6")
 RATE = 100.0
+QUICK_RATE = 20_000.0
+"""Of the first alert: its 18,000 texts only have to be there before the rest begins."""
 URGENT = 500
 RUNNING_SECONDS = 90
 """Longer than a fan-out takes on any machine; what is left is stopped."""
@@ -32,23 +36,30 @@ def run(sizes: Sizes) -> Iterator[Line]:
     """One world for all five: filling it takes longer than measuring."""
     running_alert = int(RATE * RUNNING_SECONDS)
     people = {"EG": sizes.crowd, "LY": sizes.people, "TN": running_alert, "DZ": URGENT}
-    with stage("crowd", people) as world:
+    with stage("crowd", people, rate=QUICK_RATE) as world:
         crisis = world.open_crisis("The whole region", "EG", "LY")
+        yield _approved(world, crisis, sizes)
+        world.reset_workers(EXERCISE_GATEWAY_RATE=RATE)
+        since = utc_now()
         big = yield from _fan_out(world, crisis, sizes)
         yield from _urgent(world, sizes)
         acknowledged = yield from _storm(world, crisis, sizes)
         yield from _corrected(world, big, sizes)
         world.halt("worker-exercise")
-        yield from promises("L2-L9", world, acknowledged, is_busy=True)
+        yield paced("L2-L9", world, since, RATE)
+        yield from promises("L2-L9", world, acknowledged, rates={"exercise": QUICK_RATE}, is_busy=True)
+
+
+def _approved(world: Stage, crisis: str, sizes: Sizes) -> Line:
+    """The alert that will be answered; all its texts have left."""
+    event, pressed, answered = world.approve(world.submit(crisis, "LY", asks=True))
+    took = answered - pressed
+    world.wait(lambda: not _unsent(event))
+    return Line("L2", f"approve to {sizes.people:,}, from button to page", "<= 1 s", f"{took:.2f} s", took <= 1)
 
 
 def _fan_out(world: Stage, crisis: str, sizes: Sizes) -> Generator[Line, None, str]:
     """The path of the big alert."""
-    event, pressed, answered = world.approve(world.submit(crisis, "LY", asks=True))
-    took = answered - pressed
-    yield Line("L2", f"approve to {sizes.people:,}, from button to page", "<= 1 s", f"{took:.2f} s", took <= 1)
-    world.wait(lambda: not _unsent(event))
-    world.reset_workers(EXERCISE_GATEWAY_RATE=RATE)
     other = world.open_crisis("Next door", "TN")
     alert = world.submit(crisis, "EG", "normal")
     running = world.submit(other, "TN")
@@ -67,11 +78,14 @@ def _fan_out(world: Stage, crisis: str, sizes: Sizes) -> Generator[Line, None, s
 
 
 def _pages(board: Polls, home: Polls, since: float, until: float) -> Line:
+    """Each page by itself: that of fewer looks must not hide behind the other."""
+    p95 = max(board.ms(95, since, until), home.ms(95, since, until))
     slowest = max(board.ms(100, since, until), home.ms(100, since, until))
     failed = len(board.failures) + len(home.failures)
-    measured = f"p95 {max(board.ms(95, since, until), home.ms(95, since, until)):,.0f} ms, slowest {slowest:,.0f} ms"
-    told = f"{measured}, {failed} failed"
-    return Line("L2", "15 officers look at board and home page meanwhile", "p95 < 1.5 s, 0 failed", told, not failed)
+    looks = min(board.looks(since, until), home.looks(since, until))
+    told = f"p95 {p95:,.0f} ms, slowest {slowest:,.0f} ms, {failed} failed"
+    is_ok = bool(looks) and p95 < 1500 and not failed
+    return Line("L2", "15 officers look at board and home page meanwhile", "p95 < 1.5 s, 0 failed", told, is_ok)
 
 
 def _other(before: UUID, big: UUID, took: float) -> Line:
@@ -105,10 +119,11 @@ def _urgent(world: Stage, sizes: Sizes) -> Iterator[Line]:
     world.wait(lambda: not _unsent(event), 120)
     with unit_of_work():
         times = drills.handover_times(event)
-    first, last = float(times.first), float(times.last)
+    first, last = _seconds(times.first), _seconds(times.last)
     conditions = f"life-safety alert to {URGENT} while {sizes.crowd:,} normal rows wait, {RATE:.0f} texts/s"
     yield Line("L9", conditions, "first <= 10 s", f"first after {first:.2f} s", first <= 10)
-    yield Line("L9", "", f"all {URGENT} <= 10 s", f"{times.number} after {last:.1f} s", last <= 10)
+    is_kept = times.number == URGENT and last <= 10
+    yield Line("L9", "", f"all {URGENT} <= 10 s", f"{times.number} after {last:.1f} s", is_kept)
 
 
 def _corrected(world: Stage, big: str, sizes: Sizes) -> Iterator[Line]:
@@ -121,29 +136,37 @@ def _corrected(world: Stage, big: str, sizes: Sizes) -> Iterator[Line]:
     world.wait(lambda: not _unsent(event), 240)
     with unit_of_work():
         times = drills.handover_times(event)
-    told = f"first after {float(times.first):.2f} s, {times.number} after {float(times.last):.1f} s"
+    first, last = _seconds(times.first), _seconds(times.last)
+    told = f"first after {first:.2f} s, {times.number} after {last:.1f} s"
     conditions = f"correction of the same class to {URGENT} right after that"
-    yield Line("L9", conditions, "first <= 10 s", told, float(times.first) <= 10)
+    is_ok = first <= 10 and times.number == URGENT
+    yield Line("L9", conditions, f"first <= 10 s, all {URGENT}", told, is_ok)
+
+
+def _seconds(waited: Any) -> float:
+    """For ever when nobody was texted."""
+    return float("inf") if waited is None else float(waited)
 
 
 def _storm(world: Stage, crisis: str, sizes: Sizes) -> Generator[Line, None, set[str]]:
-    replies = webhooks.replies(world.running, crowd.phones("LY", sizes.people), sizes.people, duplicates=0.1)
+    number = sizes.replies or sizes.people
+    replies = webhooks.replies(world.running, crowd.phones("LY", sizes.people), number, duplicates=0.1)
     receipts = webhooks.receipts(world.running, sizes.people)
     where = webhooks.address(world.running)
     with world.polled(f"{crisis}/board/fragment", sizes.officers) as polls:
         said = blow(where, replies, sizes.storm_seconds)
         reported: Future[Heard] = blow(where, receipts, sizes.receipts_seconds, RECEIPT_CONNECTIONS)
         said.result()
-        worked_off = world.wait(_all_heard, sizes.receipts_seconds + 120)
+        is_read = world.wait(_all_heard, sizes.receipts_seconds + 120)
         reported.result()
-        worked_off = worked_off and world.wait(_all_applied, 120)
-    yield from _heard(said.result(), sizes, len(replies))
-    yield from _reported(reported.result(), sizes, len(receipts), worked_off)
+        is_applied = world.wait(_all_applied, 120)
+    yield from _heard(said.result(), sizes, len(replies), is_read)
+    yield from _reported(reported.result(), sizes, len(receipts), is_applied)
     yield _polled(polls, sizes)
     return said.result().taken
 
 
-def _heard(heard: Heard, sizes: Sizes, sent: int) -> Iterator[Line]:
+def _heard(heard: Heard, sizes: Sizes, sent: int, is_read: bool) -> Iterator[Line]:
     with unit_of_work() as session:
         row = session.execute(
             text("""
@@ -152,15 +175,17 @@ def _heard(heard: Heard, sizes: Sizes, sent: int) -> Iterator[Line]:
             """)
         ).one()
     lost, per_second = len(heard.taken) - int(row.stored), sent / sizes.storm_seconds
-    conditions = f"{sizes.people:,} replies and 10 % duplicates in {sizes.storm_seconds:g} s ({per_second:.0f}/s)"
+    number = sizes.replies or sizes.people
+    conditions = f"{number:,} replies and 10 % duplicates in {sizes.storm_seconds:g} s ({per_second:.0f}/s)"
     told = f"{lost} lost, {heard.failures} failed, {row.stored:,} stored"
     yield Line("L4", conditions, "0 lost", told, lost == 0 and not heard.failures)
     p99 = heard.ms(99)
     yield Line("L4", "answer, from the appointed time", "p99 < 1 s", f"p50 {heard.ms(50):,} p99 {p99:,} ms", p99 < 1000)
-    yield Line("L4", "from stored to read and counted", "< 30 s", f"at most {float(row.lag):.1f} s", row.lag < 30)
+    told = f"at most {float(row.lag):.1f} s" + ("" if is_read else ", NOT ALL READ")
+    yield Line("L4", "from stored to read and counted", "< 30 s", told, is_read and row.lag < 30)
 
 
-def _reported(heard: Heard, sizes: Sizes, sent: int, worked_off: bool) -> Iterator[Line]:
+def _reported(heard: Heard, sizes: Sizes, sent: int, is_applied: bool) -> Iterator[Line]:
     per_second = sent / sizes.receipts_seconds
     conditions = f"{sent:,} receipts in any order in {sizes.receipts_seconds:g} s ({per_second:.0f}/s), with L4"
     with unit_of_work() as session:
@@ -172,7 +197,7 @@ def _reported(heard: Heard, sizes: Sizes, sent: int, worked_off: bool) -> Iterat
         ).one()
     lost = len(heard.taken) - int(row.stored)
     told = f"{lost} lost, {heard.failures} failed, {row.delivered:,} delivered, lag at most {float(row.lag):.1f} s"
-    is_ok = worked_off and lost == 0 and not heard.failures and row.lag < 30
+    is_ok = is_applied and lost == 0 and not heard.failures and row.lag < 30
     yield Line("L5", conditions, "0 lost, lag < 30 s", told, is_ok)
     p99 = heard.ms(99)
     yield Line("L5", "answer, from the appointed time", "p99 < 1 s", f"p50 {heard.ms(50):,} p99 {p99:,} ms", p99 < 1000)
@@ -185,7 +210,7 @@ def _polled(polls: Polls, sizes: Sizes) -> Line:
     measured = (
         f"p50 {polls.ms(50):,.0f} p95 {polls.ms(95):,.0f} ms, {len(polls.seen):,} looks, {len(polls.failures)} failed"
     )
-    return Line("L6", conditions, "p95 < 500 ms", measured, polls.ms(95) < 500 and not polls.failures)
+    return Line("L6", conditions, "p95 < 500 ms, 0 failed", measured, polls.ms(95) < 500 and not polls.failures)
 
 
 def _unsent(event: UUID) -> int:

@@ -18,6 +18,8 @@ from consular.services.transactions import unit_of_work
 
 NAMES = ("hosts", "database")
 HOSTS = (1, 2, 3, 4)
+UNLIMITED = 1_000_000.0
+"""Parts a second: never reached, so that nothing but the machine limits the workers."""
 LATENCY_MS, NARROW, WIDE = 400.0, 100, 2000
 PROCESSES = (1, 2, 3, 4)
 
@@ -53,7 +55,7 @@ def run(sizes: Sizes) -> Iterator[Line]:
 
 
 def _hosts(sizes: Sizes) -> Iterator[Line]:
-    plan: dict[str, Any] = {"rate": 1_000_000.0, "concurrency": NARROW, "latency_ms": LATENCY_MS}
+    plan: dict[str, Any] = {"rate": UNLIMITED, "concurrency": NARROW, "latency_ms": LATENCY_MS}
     with stage("hosts", {"LY": sizes.shared}, **plan) as world:
         world.halt("worker-exercise")
         crisis = world.open_crisis("Libya 2011", "LY")
@@ -63,7 +65,7 @@ def _hosts(sizes: Sizes) -> Iterator[Line]:
                 rate, line = _shared(world, crisis, hosts, at_once)
                 by_hosts[at_once, hosts] = rate
                 yield replace(line, conditions=_about(hosts, at_once, sizes), **_judged(by_hosts, hosts, at_once))
-        yield from promises("hosts", world)
+        yield from promises("hosts", world, rates={"exercise": UNLIMITED})
 
 
 def _about(hosts: int, at_once: int, sizes: Sizes) -> str:
@@ -76,12 +78,11 @@ def _about(hosts: int, at_once: int, sizes: Sizes) -> str:
 
 
 def _judged(rates: dict[tuple[int, int], float], hosts: int, at_once: int) -> dict[str, Any]:
-    """Two hosts must bring 1.6 times as much as one while nothing but waiting limits them."""
-    if at_once != NARROW or hosts == 1:
+    """Two hosts must bring 1.6 times as much as one while nothing but waiting limits them. Of more hosts, and of those
+    that the CPU limits, nothing is promised: they show where the machine's limit is."""
+    if at_once != NARROW or hosts != 2:
         return {"wanted": "", "ok": None}
-    if hosts == 2:
-        return {"wanted": ">= 1.6 x one host", "ok": rates[NARROW, 2] >= 1.6 * rates[NARROW, 1]}
-    return {"wanted": "rises until the CPU is used up", "ok": None}
+    return {"wanted": ">= 1.6 x one host", "ok": rates[NARROW, 2] >= 1.6 * rates[NARROW, 1]}
 
 
 def _shared(world: Stage, crisis: str, hosts: int, at_once: int) -> tuple[float, Line]:
@@ -122,7 +123,7 @@ def _costs(used: dict[str, float], rate: float) -> str:
 
 def _database(sizes: Sizes) -> Iterator[Line]:
     """Claim, mark and record by the product's own code with a gateway that costs nothing."""
-    with stage("database", {"LY": sizes.plain}, rate=1_000_000.0) as world:
+    with stage("database", {"LY": sizes.plain}, rate=UNLIMITED) as world:
         world.halt("worker-exercise")
         crisis = world.open_crisis("Libya 2011", "LY")
         found = []
@@ -146,7 +147,8 @@ def promises_without_gateway(world: Stage) -> Iterator[Line]:
     """Nobody but the database saw these texts."""
     from consular.services.verification import check_invariants
 
-    broken = [f"{one.code} {one.name}: {one.detail}" for one in check_invariants() if not one.ok]
+    rates = {"exercise": UNLIMITED}
+    broken = [f"{one.code} {one.name}: {one.detail}" for one in check_invariants(rates=rates) if not one.ok]
     yield Line("database", "check_invariants", "0 broken", "; ".join(broken) or "all kept", not broken)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import textwrap
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
 
 from bench.stage import Stage
+from consular.services.transactions import unit_of_work
 from consular.services.verification import check_invariants
-
-_WIDTHS = (9, 50, 30, 48, 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +32,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much load. seconds: of the reply storm and of the receipts; minutes: of the mixed hour."""
+    """How much load. replies: 0: as many as people. seconds: of the reply storm and of the receipts; minutes: of the
+    mixed hour. The figures are the catalogue's but for the mixed hour's."""
 
     crowd: int = 1_000_000
     people: int = 18_000
     officers: int = 50
+    replies: int = 0
     storm_seconds: float = 60.0
     receipts_seconds: float = 300.0
-    faulty: int = 6_000
+    faulty: int = 18_000
     mixed_minutes: float = 3.0
     restart_people: int = 6_000
     shared: int = 6_000
@@ -49,7 +50,18 @@ class Sizes:
     @classmethod
     def small(cls) -> Sizes:
         """A few minutes on a busy machine: shows that everything works, not how fast."""
-        return cls(30_000, 2_000, 10, 10.0, 20.0, 1_500, 1.0, 1_500, 2_000, 10_000)
+        return cls(
+            crowd=30_000,
+            people=2_000,
+            officers=10,
+            storm_seconds=10.0,
+            receipts_seconds=20.0,
+            faulty=1_500,
+            mixed_minutes=1.0,
+            restart_people=1_500,
+            shared=2_000,
+            plain=10_000,
+        )
 
 
 def promises(
@@ -71,26 +83,34 @@ def promises(
     yield Line(name, f"check_invariants, {len(log):,} texts in the gateway's log", "0 broken", told, not broken)
 
 
-_TOLD = ("nobody_texted_twice", "no_text_from_people_lost")
+_TOLD = ("nobody_texted_twice", "no_text_from_people_lost", "senders_keep_their_rate")
+
+_FULLEST = """
+select coalesce(max(texts), 0) as texts from (
+    select count(*) over (order by started_at range between interval '10 seconds' preceding and current row) as texts
+    from message_attempts where gateway = 'exercise' and started_at >= :since and error_code is distinct from 'lease'
+) windows
+"""
 
 
-def show(lines: Sequence[Line]) -> None:
-    """The table."""
-    rows = [("", "conditions", "wanted", "measured", "verdict")]
-    rows += [(one.scenario, one.conditions, one.wanted, one.measured, one.verdict) for one in lines]
-    before = ""
-    for number, row in enumerate(rows):
-        if row[0] != before:
-            print("-" * (sum(_WIDTHS) + 2 * len(_WIDTHS)))
-        before = row[0]
-        cells = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, _WIDTHS, strict=True)]
-        for line in range(max(map(len, cells))):
-            parts = [cell[line] if line < len(cell) else "" for cell in cells]
-            print("  ".join(part.ljust(width) for part, width in zip(parts, _WIDTHS, strict=True)).rstrip())
-        if not number:
-            before = ""
+def paced(name: str, stage: Stage, since: datetime, rate: float) -> Line:
+    """I11 from a moment on, of texts of one part: the fullest ten seconds of what we tried by our clock, and of what
+    the gateway accepted by its own."""
+    with unit_of_work() as session:
+        tried = int(session.execute(text(_FULLEST), {"since": since}).scalar_one())
+    accepted = fullest([row["created_at"] for row in stage.gateway("log") if row["created_at"] >= since.timestamp()])
+    allowed = rate * 10 * 1.05 + 1
+    conditions = f"requests in any 10 s at {rate:g}/s, by our log and the gateway's"
+    told = f"at most {tried:,} tried, {accepted:,} accepted"
+    return Line(name, conditions, f"<= {allowed:,.0f}", told, 0 < tried <= allowed and accepted <= allowed)
 
 
-def as_json(lines: Sequence[Line], **about: Any) -> str:
-    """One line with everything."""
-    return json.dumps({"bench": "load", **about, "lines": [asdict(one) for one in lines]})
+def fullest(moments: Sequence[float], seconds: float = 10.0) -> int:
+    """The most of these moments that lie within so many seconds of each other."""
+    times = sorted(moments)
+    last, most = 0, 0
+    for first, begins in enumerate(times):
+        while last < len(times) and times[last] < begins + seconds:
+            last += 1
+        most = max(most, last - first)
+    return most
