@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import click
 from consular.cli.context import application
 
 if TYPE_CHECKING:
-    from consular.domain.readiness import CountryReadiness, Phones, Proof
+    from consular.domain.readiness import CountryReadiness, Phones, Proof, PublicAccount
 
 
 @click.command()
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 def readiness(country: str | None, as_json: bool, max_age: int) -> None:
     """Who could be reached now in COUNTRY (two letters, such as LY), or in every country with people, worst first.
 
+    Public posts are told too: whether an account is set up, and when the last one went out or failed. They reach nobody
+    in particular, so nobody counts as reached by them.
+
     Exit status 1 when nobody can be reached in a country with people, or nothing proves that texts get there.
     """
     from consular.clock import utc_now
@@ -41,12 +44,14 @@ def readiness(country: str | None, as_json: bool, max_age: int) -> None:
     with application() as app:
         service.refresh(now)
         counted = service.look(service.Means.of(app.config["CONSULAR"]), now, code)
+        accounts = service.public_accounts(app.extensions["consular"].publishers)
     found = worst_first(counted.countries, now, age)
     if as_json:
-        click.echo(json.dumps([_facts(one, now, age) for one in found], default=_plain, indent=2))
+        click.echo(json.dumps([_facts(one, accounts, now, age) for one in found], default=_plain, indent=2))
     else:
         lines = _country(found[0], now, age) if code else _table(found, now, age)
         click.echo("\n".join(lines))
+        click.echo("\n".join(_public(accounts, now)))
         click.echo(f"\nPeople counted at {counted.counted_at:%H:%M} UTC; paths as they are now.")
     bad = (Standing.NOBODY_REACHABLE, Standing.UNPROVEN)
     sys.exit(1 if any(one.people and one.standing(now, age) in bad for one in found) else 0)
@@ -90,6 +95,18 @@ def _country(one: CountryReadiness, now: datetime, age: timedelta) -> Iterator[s
         yield f"- {gap.people:,} people: {gap.why}.\n  {gap.act}"
 
 
+def _public(accounts: Sequence[PublicAccount], now: datetime) -> Iterator[str]:
+    yield "\nPublic posts: for whoever reads them. They reach nobody in particular and count for nobody above."
+    if not accounts:
+        yield "  No public account is set up: alerts are posted nowhere."
+    for one in accounts:
+        yield f"  {one.network} {one.account}"
+        yield f"    last post: {_moment(one.published_at, now)}"
+        yield f"    last failure: {_moment(one.failed_at, now)}{f': {one.failure}' if one.failure else ''}"
+        if one.waiting:
+            yield f"    waiting: {one.waiting}"
+
+
 def _phones(phones: Phones, now: datetime) -> Iterator[str]:
     from consular.domain.readiness_words import used_as, whose
 
@@ -115,7 +132,7 @@ def _moment(at: datetime | None, now: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC ({age(at, now)} ago)" if at is not None else "never"
 
 
-def _facts(one: CountryReadiness, now: datetime, age: timedelta) -> dict[str, Any]:
+def _facts(one: CountryReadiness, accounts: Sequence[PublicAccount], now: datetime, age: timedelta) -> dict[str, Any]:
     from consular.domain.readiness_words import gaps
 
     return {
@@ -127,6 +144,7 @@ def _facts(one: CountryReadiness, now: datetime, age: timedelta) -> dict[str, An
         "waiting": one.waiting,
         "no_gateway": one.no_gateway,
         "proven": one.proven(now, age),
+        "public_posts": [asdict(account) for account in accounts],
         "gaps": [asdict(gap) for gap in gaps(one, _name, now, age)],
     }
 

@@ -140,6 +140,23 @@ class CountryReadiness:
         return Standing.READY if proven == self.people else Standing.PARTLY
 
 
+@dataclass(frozen=True, slots=True)
+class PublicAccount:
+    """A public account that real alerts are posted to, for whoever reads it: it reaches nobody in particular, and no
+    person is counted as reached by it.
+
+    published_at: when a post last went out. failed_at, failure: of the newest post that failed or whose fate nobody
+    knows, when its alert was approved and why. waiting: posts that are still to go out.
+    """
+
+    network: str
+    account: str
+    published_at: datetime | None = None
+    failed_at: datetime | None = None
+    failure: str | None = None
+    waiting: int = 0
+
+
 def worst_first(countries: Sequence[CountryReadiness], now: datetime, max_age: timedelta) -> list[CountryReadiness]:
     """By standing, then by how many people are not reached by a proven path."""
     return sorted(

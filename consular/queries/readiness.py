@@ -33,11 +33,26 @@ group by 1, 2, 3
 """)
 
 
+_POSTS = text("""
+select p.network, p.account, max(p.published_at) as published_at,
+    max(p.created_at) filter (where p.state in ('failed', 'unknown')) as failed_at,
+    (array_agg(p.error order by p.created_at desc, p.id) filter (where p.state in ('failed', 'unknown')))[1] as failure,
+    count(*) filter (where p.state in ('queued', 'sending')) as waiting
+from social_posts p join alert_events e on e.id = p.event_id where e.status = 'Actual' group by p.network, p.account
+""")
+
+
 def recount(session: AnySession, today: date) -> None:
     """Replace every count by that of now. today: on which stays count."""
     session.execute(text("set local work_mem = '64MB'"))
     session.execute(text("delete from readiness_counts"))
     session.execute(_RECOUNT, {"today": today, "opt_out_list": opt_out_list(TWILIO)})
+
+
+def posts() -> Sequence[Row[Any]]:
+    """What became of the posts of real alerts, by account: (network, account, published_at, failed_at, failure,
+    waiting)."""
+    return db.session.execute(_POSTS).all()
 
 
 def counts(country: str | None = None) -> Sequence[Row[Any]]:

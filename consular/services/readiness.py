@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row
 
 from consular.domain.gateways import ACTUAL_GATEWAYS, SMPP
-from consular.domain.readiness import CountryReadiness, Path, Phones
+from consular.domain.readiness import CountryReadiness, Path, Phones, PublicAccount
 from consular.domain.routing import Choice, Needs
 from consular.models.readiness import PhonePart
 from consular.queries import operations, readiness
@@ -19,6 +19,7 @@ from consular.services.canaries import Plan
 from consular.services.operations import BindSeen
 from consular.services.proofs import PathSeen, seen_paths
 from consular.services.routing import Chooser
+from consular.services.social import Publishers
 from consular.services.transactions import unit_of_work
 
 if TYPE_CHECKING:
@@ -78,6 +79,22 @@ def look(means: Means, now: datetime, country: str | None = None) -> Counted:
         if country is not None:
             found = [_with_own_numbers(next(iter(found), CountryReadiness(country, [], 0, 0, 0)), paths)]
     return Counted(found, beats[TASK].done_at if TASK in beats else None)
+
+
+def public_accounts(publishers: Publishers) -> list[PublicAccount]:
+    """The accounts that real alerts are posted to, with what became of the last posts; none where none is set up."""
+    with unit_of_work():
+        known = {(row.network, row.account): row for row in readiness.posts()}
+    return [
+        _account(one.network, one.account, known.get((one.network, one.account)))
+        for one in publishers(is_exercise=False)
+    ]
+
+
+def _account(network: str, account: str, row: Row[Any] | None) -> PublicAccount:
+    if row is None:
+        return PublicAccount(network, account)
+    return PublicAccount(network, account, row.published_at, row.failed_at, row.failure, row.waiting)
 
 
 def _cut_off(beat: Row[Any] | None, now: datetime) -> frozenset[str]:

@@ -17,7 +17,9 @@ from consular.cli import canary as canary_cli
 from consular.cli import readiness as readiness_cli
 from consular.cli.main import commands
 from consular.clock import utc_now
+from consular.providers.registry import Adapters
 from tests.factories import make_people
+from tests.social_world import accounts, approved
 
 TWILIO = GatewayConfig("twilio", "http://127.0.0.1:9", "AC1", "token", "+15005550006", 1.0, 1)
 
@@ -69,6 +71,25 @@ def test_json_holds_the_same_facts(session, run):
     assert facts["standing"] == "nobody_reachable"
     assert facts["gaps"][0]["why"] == "No phone on record"
     assert result.exit_code == 1
+
+
+def test_public_posts_are_told_and_count_for_nobody(app, session, run, monkeypatch):
+    make_people(session, [None])
+    session.commit()
+    assert "No public account is set up: alerts are posted nowhere." in run("readiness").output
+    ready = accounts(app.config["CONSULAR"], "https://social.example")
+    monkeypatch.setitem(app.extensions, "consular", Adapters(ready))
+    approved(ready)
+    session.execute(text("update social_posts set state = 'published', published_at = now()"))
+    session.commit()
+    for words in (("readiness",), ("readiness", "LY")):
+        result = run(*words)
+        assert "They reach nobody in particular" in result.output
+        assert "  mastodon @ada\n    last post: 20" in result.output
+        assert result.exit_code == 1, "a post reaches nobody"
+    (facts,) = json.loads(run("readiness", "LY", "--json").output)
+    assert facts["public_posts"][0]["published_at"].startswith("20")
+    assert facts["reachable"] == 0
 
 
 def test_nobody_anywhere_is_told_and_is_no_failure(session, run):

@@ -11,15 +11,18 @@ from sqlalchemy import insert, text
 
 from consular.clock import utc_now
 from consular.domain.audience import AudienceRule
-from consular.domain.readiness import CountryReadiness, Standing
+from consular.domain.cap import AlertStatus
+from consular.domain.readiness import CountryReadiness, PublicAccount, Standing
 from consular.extensions import db
 from consular.models.people import ContactPoint, Stay
+from consular.providers.registry import Adapters
 from consular.queries import audience
 from consular.services import readiness
 from consular.services.readiness import Means
 from tests.factories import contact, make_people, phone
 from tests.services.canary_world import NOW
 from tests.services.test_canaries import capability
+from tests.social_world import accounts, approved
 
 MEANS = Means({"twilio": "+15005550006", "smpp": "+218900000"}, {("twilio", "LY")})
 INDIAN = "+919800000001"
@@ -212,3 +215,47 @@ def test_a_trip_that_ended_counts_no_more_the_next_day(session):
     session.commit()
     assert look(now=datetime(2026, 3, 1, 23, tzinfo=NOW.tzinfo)).people == 1
     assert look(now=datetime(2026, 3, 2, 1, tzinfo=NOW.tzinfo)).people == 0
+
+
+def public(config) -> list[PublicAccount]:
+    return readiness.public_accounts(Adapters(config).publishers)
+
+
+def settle(state: str, hours: int, **facts: object) -> None:
+    """The newest post ends so, `hours` ago."""
+    values = {"state": state, "at": NOW - timedelta(hours=hours), "error": None, "published": None, **facts}
+    statement = """
+        update social_posts set state = :state, created_at = :at, error = :error, published_at = :published
+        where id = (select id from social_posts where state = 'queued')
+    """
+    db.session.execute(text(statement), values)
+    db.session.commit()
+
+
+def test_without_a_public_account_there_is_none(session, config):
+    assert public(config) == []
+    practice = accounts(config, "https://social.example", prefix="exercise_")
+    assert public(practice) == [], "what only exercises are posted to reaches nobody"
+
+
+def test_public_accounts_tell_when_posts_went_out_and_failed(session, config):
+    ready = accounts(config, "https://social.example", "https://api.telegram.org")
+    for hours in (9, 5):
+        approved(accounts(config, "https://social.example"))
+        settle("published", hours, published=NOW - timedelta(hours=hours))
+    for hours, error in ((4, "Too long."), (3, "HTTP 401")):
+        approved(accounts(config, "https://social.example"))
+        settle("failed", hours, error=error)
+    approved(ready)
+    told = {one.network: one for one in public(ready)}
+    mastodon = told["mastodon"]
+    assert (mastodon.account, mastodon.published_at) == ("@ada", NOW - timedelta(hours=5))
+    assert (mastodon.failed_at, mastodon.failure, mastodon.waiting) == (NOW - timedelta(hours=3), "HTTP 401", 1)
+    assert told["telegram"] == PublicAccount("telegram", "@mission", waiting=1)
+
+
+def test_posts_of_exercises_prove_nothing(session, config):
+    both = accounts(accounts(config, "https://social.example"), "https://social.example", prefix="exercise_")
+    approved(both, status=AlertStatus.EXERCISE)
+    settle("published", 1, published=NOW)
+    assert public(both) == [PublicAccount("mastodon", "@ada")]

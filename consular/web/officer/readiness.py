@@ -15,6 +15,7 @@ from consular.locales import country_names
 from consular.services import readiness as service
 from consular.services.readiness import Means
 from consular.web.officer import blueprint
+from consular.web.officer.pages import outlets
 
 PROOF_HOURS = int(UNPROVEN_AFTER.total_seconds() // 3600)
 
@@ -37,6 +38,7 @@ def readiness() -> ResponseReturnValue:
         "standings": STANDINGS,
         "hours": PROOF_HOURS,
         "name": country,
+        "accounts": service.public_accounts(outlets().publishers),
     }
     if code:
         return render_template("officer/readiness_country.html", **shared, **_one(counted.countries[0], now))

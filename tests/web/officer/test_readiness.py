@@ -13,11 +13,13 @@ from sqlalchemy import text
 
 from consular.clock import utc_now
 from consular.permissions import Role
+from consular.providers.registry import Adapters
 from consular.services import canaries, readiness
 from consular.services.canaries import Plan
 from tests.alert_world import browser, officer
 from tests.cli.test_readiness import TWILIO
 from tests.factories import make_people, phone, set_messages
+from tests.social_world import accounts, approved
 from tests.web.officer.conftest import text_of
 
 PAGE = "/officer/readiness"
@@ -108,3 +110,20 @@ def test_administrators_do_not_learn_how_many_people_are_where(app, session):
 def test_every_reader_finds_it_in_the_navigation(pages, crowd):
     assert f'<a href="{PAGE}">Readiness</a>' in pages.get("/officer/").text
     assert f'<a href="{PAGE}" aria-current="page">' in pages.get(PAGE).text
+
+
+@pytest.mark.parametrize("path", [PAGE, f"{PAGE}?country=LY"])
+def test_public_posts_are_told_and_nobody_counts_as_reached_by_them(app, pages, session, monkeypatch, path):
+    make_people(session, [None])
+    session.commit()
+    assert "No public account is set up" in text_of(pages.get(path).text)
+    ready = accounts(app.config["CONSULAR"], "https://social.example")
+    monkeypatch.setitem(app.extensions, "consular", Adapters(ready))
+    approved(ready)
+    at = utc_now() - timedelta(hours=3, minutes=5)
+    session.execute(text("update social_posts set state = 'failed', error = 'HTTP 401', created_at = :at"), {"at": at})
+    session.commit()
+    told = text_of(pages.get(path).text)
+    assert "no person is counted as reached by it" in told
+    assert re.search(r"Mastodon @ada Last post never Last failure alert of \d+ .* \( ?3 h 05 min ago\) HTTP 401", told)
+    assert "Nobody can be reached" in told
