@@ -163,8 +163,11 @@ def poison(play: Play) -> None:
 
 def is_held(play: Play) -> None:
     """It is held for an officer, after three tries."""
-    row = play.site.rows("select state, deaths from messages where id = any(%s)", list(play.alerts[0].exempt))[0]
-    play.must(row[0] == "held", f"the poisonous row is {row[0]} after {row[1]} deaths")
+    query = "select state, deaths from messages where id = any(%s)"
+    poisonous = list(play.alerts[0].exempt)
+    eventually(lambda: play.site.rows(query, poisonous)[0][0] == "held", 150)
+    state, deaths = play.site.rows(query, poisonous)[0]
+    play.must(state == "held", f"the poisonous row is {state} after {deaths} deaths")
 
 
 def starve(play: Play) -> None:
