@@ -27,7 +27,7 @@ drill: install ## replay Libya 2011 on this machine and print the report (PEOPLE
 demo: install ## the same, then leave the site up until Ctrl-C
 	@$(CONSULAR) demo --people $(PEOPLE) --seed $(SEED) $(ARGS)
 
-up: install ## run for real with the settings of .env or of the environment
+up: install ## run for real with the settings of .env, or of the environment where DATABASE_URL is set
 	@sh scripts/up.sh $(RUN_PROCESSES)
 
 simulation: dev ## replay 20,000 seeded runs of sending, settling and hearing (ARGS="--seed 7 --trace")

@@ -137,8 +137,18 @@ class Config:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
-        """Config from `environ` (default: the process environment). Raises ConfigError with one line per problem."""
-        return _Reader(dict(os.environ if environ is None else environ)).read()
+        """Config from `environ` (default: the process environment and `.env`, see consular.env_file).
+
+        Raises ConfigError with one line per problem.
+        """
+        if environ is not None:
+            return _Reader(dict(environ)).read()
+        from consular.env_file import EnvFileError, unread, with_env_file
+
+        try:
+            return _Reader(with_env_file(os.environ)).read()
+        except (ConfigError, EnvFileError) as error:
+            raise ConfigError("\n".join(filter(None, [str(error), unread(os.environ)]))) from None
 
 
 class _Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from consular.embedded import EmbeddedServers
 from consular.extensions import Base, db
 from consular.security.fields import generate_keys
 
+os.environ["CONSULAR_ENV_FILE"] = ""
+"""Nothing that a test starts reads the .env of whoever runs the tests."""
 ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT_SID = "AC" + "e" * 32
 AUTH_TOKEN = "practice-token-practice-token-00"

@@ -57,10 +57,9 @@ def started(folder: Path, settings: dict[str, str]) -> list[str]:
     (folder / ".venv" / "bin").mkdir(parents=True)
     honcho = folder / ".venv" / "bin" / "honcho"
     real = ROOT / ".venv" / "bin" / "honcho"
-    honcho.write_text(
-        '#!/bin/sh\ncase "$1 ${2:-}" in "run sh") exec ' + f'{real} "$@" ;; start*) shift 3; echo "$@" ;; esac\n'
-    )
+    honcho.write_text(f'#!/bin/sh\ncase "$3" in run) exec {real} "$@" ;; start) shift 5; echo "$@" ;; esac\n')
     honcho.chmod(0o755)
+    (folder / ".venv" / "bin" / "consular").symlink_to("/bin/true")
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     (folder / "Procfile").write_text((ROOT / "Procfile").read_text("utf-8"))
     names = [name for name in PROCESSES if name != "release"]

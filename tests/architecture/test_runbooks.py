@@ -80,6 +80,9 @@ def test_a_command_that_does_not_exist_is_noticed(line):
 
 def honcho(arguments: list[str], app: object) -> None:
     action, *names = arguments
+    if action == "run":
+        assert names == ["bash"]
+        return
     assert action == "start"
     assert names
     assert set(names) <= set(QUEUES_AND_CLOCK.findall((ROOT / "Procfile").read_text("utf-8")))
@@ -130,5 +133,4 @@ checks = {
     "pgrep": pgrep,
     "curl": curl,
     "redis-cli": redis_cli,
-    "set": lambda arguments, app: None,
 }
