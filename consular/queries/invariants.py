@@ -24,6 +24,22 @@ from (select crisis_id, person_id from person_statuses where stated is not null
 left join person_statuses s using (crisis_id, person_id)
 """)
 
+_HANDED_OVER = text("""
+select m.id, m.gateway, m.provider_message_id, m.possible_duplicate, coalesce(a.unknowns, 0) as unknowns,
+    cast(:first as timestamptz) is null
+    or coalesce(m.sending_at >= :first and case when m.accepted_at > m.sending_at then m.accepted_at
+        else m.sending_at + interval '1 minute' end <= :last, false) as is_covered
+from messages m
+left join (select message_id, count(*) as unknowns from message_attempts where outcome = 'unknown'
+           group by message_id) a on a.message_id = m.id
+where m.provider_message_id is not null
+""")
+
+_UNDER_WAY = text("""
+select id from messages
+where id = any(:ids) and state in ('queued', 'claimed', 'sending', 'unknown') and updated_at >= :before
+""")
+
 
 def names() -> list[str]:
     """The promises that one query can check."""
@@ -72,16 +88,16 @@ def _named(query: str, condition: str, before: datetime | None) -> tuple[int, li
     return int(count), [str(row) for row in first]
 
 
-def handed_over() -> Sequence[Row[Any]]:
-    """Every message that has a gateway id: (id, gateway id, possible_duplicate, unknowns: attempts of unknown fate)."""
-    return db.session.execute(
-        text("""
-        select m.id, m.provider_message_id, m.possible_duplicate, coalesce(a.unknowns, 0) as unknowns from messages m
-        left join (select message_id, count(*) as unknowns from message_attempts where outcome = 'unknown'
-                   group by message_id) a on a.message_id = m.id
-        where m.provider_message_id is not null
-        """)
-    ).all()
+def handed_over(period: tuple[datetime, datetime] | None = None) -> Sequence[Row[Any]]:
+    """Every message that has a gateway id: (id, gateway, gateway id, possible_duplicate, unknowns: attempts of unknown
+    fate, is_covered: the gateway certainly took it within the period, if one is given)."""
+    first, last = period or (None, None)
+    return db.session.execute(_HANDED_OVER, {"first": first, "last": last}).all()
+
+
+def under_way(numbers: Sequence[int], before: datetime) -> set[int]:
+    """Those of these messages that are neither terminal nor held, and changed since `before`."""
+    return set(db.session.execute(_UNDER_WAY, {"ids": list(numbers), "before": before}).scalars())
 
 
 def fastest_windows() -> Sequence[Row[Any]]:
@@ -95,8 +111,8 @@ def inbound_ids() -> set[str]:
 
 
 def stored_texts() -> Iterator[Sequence[Row[Any]]]:
-    """Every stored text in batches: (id, sender_sealed, body_sealed, raw_sealed)."""
-    statement = text("select id, sender_sealed, body_sealed, raw_sealed from inbound_messages")
+    """Every stored text in batches: (id, gateway, sender_sealed, body_sealed, raw_sealed)."""
+    statement = text("select id, gateway, sender_sealed, body_sealed, raw_sealed from inbound_messages")
     yield from _batches(statement)
 
 

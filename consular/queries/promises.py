@@ -131,16 +131,29 @@ STOP: dict[str, str] = {
     """,  # noqa: S608
 }
 
+_LIST = "case {}.gateway when 'exercise' then 'exercise' else 'actual' end"
+_OPT_OUTS = f"""
+select o.value_index as phone, o.gateway as list, coalesce(max(i.processed_at), o.opted_out_at) as since,
+    coalesce(o.ended_at, 'infinity') as until
+from opt_outs o left join inbound_messages i on i.received_at = o.opted_out_at and i.kind = 'OPT_OUT'
+group by o.value_index, o.gateway
+union
+select i.sender_index, {_LIST.format("i")}, i.processed_at, coalesce((
+    select min(n.received_at) from inbound_messages n where n.sender_index = i.sender_index
+    and n.kind = 'OPT_IN' and n.received_at >= i.received_at and {_LIST.format("n")} = {_LIST.format("i")}), 'infinity')
+from inbound_messages i where i.kind = 'OPT_OUT'
+"""  # noqa: S608
+"""From when until when a phone's opt-out stood. The table knows only the last STOP of a phone, so that one which was
+said again, or taken back and said again, is looked up among the texts."""
+
 ELIGIBILITY: dict[str, str] = {
-    "sent_after_opt_out": """
-        select m.id::text from messages m
-        join opt_outs o on o.value_index = m.endpoint_index
-            and o.gateway = case m.gateway when 'exercise' then 'exercise' else 'actual' end
-        left join inbound_messages i on i.received_at = o.opted_out_at and i.kind = 'OPT_OUT'
-        where m.kind = 'alert' and o.ended_at is null
-        group by m.id, o.opted_out_at
-        having m.sending_at > coalesce(max(i.processed_at), o.opted_out_at) + interval '5 seconds'
-    """,
+    "sent_after_opt_out": f"""
+        select distinct m.id::text from ({_OPT_OUTS}) o
+        join messages m on m.endpoint_index = o.phone and m.kind = 'alert' and {_LIST.format("m")} = o.list
+        left join message_attempts a on a.message_id = m.id and a.error_code is distinct from 'lease'
+        where (m.sending_at > o.since + interval '5 seconds' and m.sending_at < o.until)
+        or ({LEFT_AT} > o.since + interval '5 seconds' and {LEFT_AT} < o.until)
+    """,  # noqa: S608
     "sent_to_an_unusable_phone": """
         select m.id::text from messages m join alert_events e on e.id = m.event_id
         join contact_points c on c.id = m.contact_point_id

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from config import Config
+from consular.clock import utc_now
 from consular.extensions import db
+from consular.services import inbound
 from tests.conftest import ROOT
 from tests.verified_world import VerifiedWorld, break_it
 from tests.workers.processes import environment
@@ -23,9 +25,15 @@ def world(committing) -> VerifiedWorld:
     return made
 
 
-def run(config: Config, *arguments: str) -> subprocess.CompletedProcess[str]:
+HTTP = {"HTTP_GATEWAY_PROFILE": "kannel", "HTTP_GATEWAY_URL": "http://127.0.0.1:9", "HTTP_GATEWAY_FROM": "1"}
+HTTP |= {f"HTTP_GATEWAY_SECRET_{name}": "secret" for name in ("USERNAME", "PASSWORD")}
+
+
+def run(config: Config, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from consular.cli.main import main; main()", "verify", *arguments]
-    return subprocess.run(command, env=environment(config), cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env=environment(config, **changes), cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
 
 def test_a_sound_service(config, world):
@@ -58,9 +66,36 @@ def test_it_is_compared_with_what_the_gateway_saw(config, world, tmp_path: Path)
     assert "✓ I2  nobody texted twice: 12 texts, 0 declared possible duplicates arrived twice" in result.stdout
 
 
+def test_a_part_of_the_log_of_one_gateway_of_two(config, world, tmp_path: Path):
+    first, number = "(select min(id) from messages)", len(world.log())
+    break_it(f"update messages set gateway = 'twilio', sending_at = now() - interval '1 day' where id = {first}")
+    log = tmp_path / "log"
+    log.write_text("\n".join(json.dumps(row) for row in world.log()[1:]))
+    told = f"✓ I3  accepted here is accepted there: {number - 1} texts of exercise"
+    assert told in run(config, "--gateway-log", str(log)).stdout.splitlines()
+    both = run(config, "--gateway-log", str(log), "--gateway", "exercise", "--gateway", "twilio").stdout
+    assert "✗ I3  accepted here is accepted there: 1 rows: " in both
+    now = utc_now().timestamp()
+    moments = [now - 3600, *[now] * (number - 3), now + 3600]
+    lines = [{**row, "created_at": at} for row, at in zip(world.log()[1:], moments, strict=True)]
+    log.write_text("\n".join(json.dumps(line) for line in lines))
+    dated = run(config, "--gateway-log", str(log), "--gateway", "exercise", "--gateway", "twilio").stdout
+    assert f"✓ I3  accepted here is accepted there: {number - 1} texts of exercise, twilio, handed over from " in dated
+
+
+def test_the_texts_of_every_gateway_are_read_again(config, world):
+    inbound.store("http", "1", "+218912345678", "yes", [("from", "218912345678"), ("text", "no")], utc_now())
+    inbound.process()
+    db.session.remove()
+    assert "not compared: 1 texts of http" in run(config).stdout
+    result = run(config, **HTTP)
+    assert "✗ I4  texts kept exactly: 1 rows: " in result.stdout, result.stderr
+
+
 def test_a_log_that_is_none(config, world, tmp_path: Path):
     log = tmp_path / "log"
-    log.write_text("not a log")
-    result = run(config, "--gateway-log", str(log))
-    assert result.returncode == 1
-    assert "is not one JSON object a line" in result.stderr
+    for line in ("not a log", "[]", '{"attempt": "7"}', '{"sid": "SM1", "attempt": "7"}'):
+        log.write_text(line)
+        result = run(config, "--gateway-log", str(log))
+        assert result.returncode == 1
+        assert "is not one JSON object a line" in result.stderr

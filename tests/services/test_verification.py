@@ -10,8 +10,9 @@ from consular.clock import utc_now
 from consular.domain.alerts import AlertAction
 from consular.extensions import db
 from consular.queries import invariants
-from consular.services.verification import LONGEST_RECOVERY, Invariant, check_invariants
-from tests.factories import alert_everybody, make_officer, rows
+from consular.services import inbound
+from consular.services.verification import LONGEST_RECOVERY, Invariant, Seen, check, check_invariants
+from tests.factories import alert_everybody, make_officer, phone, rows
 from tests.verified_world import ANSWERS, PEOPLE, VerifiedWorld, break_it, decide
 
 RATES = {"exercise": 1000.0}
@@ -31,9 +32,9 @@ def test_a_sound_crisis_keeps_every_promise(world):
     assert [one for one in found if not one.ok] == []
     figures = {one.name: one.detail for one in found}
     assert figures["statuses_follow_from_statements"] == "5 people"
-    assert figures["texts_kept_exactly"] == f"{len(ANSWERS)} texts"
+    assert figures["texts_kept_exactly"] == f"{len(ANSWERS)} texts of exercise"
     assert figures["everybody_selected_is_counted"] == f"{PEOPLE} people"
-    assert figures["accepted_here_is_accepted_there"] == f"{PEOPLE + 4} texts"
+    assert figures["accepted_here_is_accepted_there"] == f"{PEOPLE + 4} texts of exercise"
     assert figures["senders_keep_their_rate"].startswith("exercise: 12 in 10 s")
     assert {one.code for one in found} == {"I1", "I2", "I3", "I4", "I5", "I6", "I8", "I9", "I10", "I11"}
 
@@ -199,6 +200,83 @@ def test_an_opt_out_counts_from_when_it_was_read(world):
         f"update inbound_messages set received_at = received_at - {FAR_OFF} where kind = 'OPT_OUT'",
     )
     assert "no_sent_after_opt_out" not in broken()
+
+
+def said(kind: str, minutes_ago: int) -> None:
+    """The person who was texted first says STOP or START, and it is read at once."""
+    identity, at = f"SM{kind}{minutes_ago}", utc_now() - timedelta(minutes=minutes_ago)
+    inbound.store("exercise", identity, phone(1), kind, [("From", phone(1)), ("Body", kind)], at)
+    inbound.process()
+    break_it(f"update inbound_messages set processed_at = received_at where provider_message_id = '{identity}'")
+
+
+@pytest.mark.parametrize(
+    ("words", "is_kept"),
+    [
+        ("STOP 20", False),
+        ("STOP 20 START 5", False),
+        ("STOP 20 START 5 STOP 3", False),
+        ("STOP 20 STOP 3", False),
+        ("STOP 20 START 15 STOP 12 START 5", False),
+        ("STOP 20 START 15", True),
+        ("STOP 20 START 15 STOP 5", True),
+        ("STOP 5 START 3", True),
+        ("STOP 5", True),
+    ],
+)
+def test_an_opt_out_counts_as_long_as_it_stood(session, words, is_kept):
+    alert_everybody(session, 1)
+    break_it("update messages set state = 'accepted', sending_at = now() - interval '10 minutes'")
+    for kind, minutes_ago in zip(words.split()[::2], words.split()[1::2], strict=True):
+        said(kind, int(minutes_ago))
+    assert ("no_sent_after_opt_out" not in broken()) is is_kept
+
+
+@pytest.mark.parametrize(("ended", "is_kept"), [("null", False), ("5", False), ("15", True)])
+def test_an_opt_out_that_the_gateway_told_of_has_no_text(session, ended, is_kept):
+    alert_everybody(session, 1)
+    break_it(
+        "update messages set state = 'accepted', sending_at = now() - interval '10 minutes'",
+        f"""insert into opt_outs (value_index, gateway, opted_out_at, ended_at) select endpoint_index, gateway,
+        now() - interval '20 minutes', now() - {ended} * interval '1 minute' from messages""",
+    )
+    assert ("no_sent_after_opt_out" not in broken()) is is_kept
+
+
+def test_a_try_before_the_last_one_counts_as_sent(session):
+    alert_everybody(session, 1)
+    break_it(
+        """insert into message_attempts (id, message_id, gateway, outcome, started_at)
+        select gen_random_uuid(), id, 'exercise', 'unknown', now() - interval '10 minutes' from messages""",
+        "update messages set state = 'accepted', sending_at = now() - interval '1 minute'",
+    )
+    said("STOP", 20)
+    said("START", 5)
+    assert "no_sent_after_opt_out" in broken()
+
+
+def test_an_opt_out_from_an_exercise_does_not_count_for_a_real_text(session):
+    alert_everybody(session, 1)
+    break_it("update messages set state = 'accepted', sending_at = now() - interval '10 minutes', gateway = 'twilio'")
+    said("STOP", 20)
+    assert "no_sent_after_opt_out" not in broken()
+
+
+def test_a_text_that_says_something_else_than_its_raw_form(world):
+    inbound.store("exercise", "SMother", phone(9), "no", [("From", phone(9)), ("Body", "yes")], utc_now())
+    inbound.process()
+    number = rows(db.session, "select id from inbound_messages where provider_message_id = 'SMother'")[0][0]
+    assert broken()["texts_kept_exactly"].detail == f"1 rows: {number}"
+
+
+def test_a_raw_form_that_nobody_can_read_is_counted(world):
+    inbound.store("http", "1", phone(9), "yes", [("from", "+21891"), ("text", "no")], utc_now())
+    inbound.process()
+    found = {one.name: one for one in check_invariants()}["texts_kept_exactly"]
+    assert (found.ok, found.detail) == (True, "5 texts of exercise; not compared: 1 texts of http")
+    read = {"http": lambda raw, sender, body: dict(raw)["text"] == body}
+    found = {one.name: one for one in check(Seen(readers=read))}["texts_kept_exactly"]
+    assert not found.ok, "a reader of its own compares it"
 
 
 STUCK = "update messages set state = '{}', updated_at = now() - interval '10 minutes' where id = " + ONE_MESSAGE

@@ -29,9 +29,9 @@ LONGEST_DETAIL = 1_000
 _ID = re.compile(r"[A-Za-z0-9._:@+-]{1,64}")
 _STATUS = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _SENDER = re.compile(r"[ +]?[0-9() ./-]{3,20}|[A-Za-z0-9 +&._-]{1,15}")
-_CHARSETS = {"utf-8": "utf-8", "utf-16be": "utf-16-be", "8-bit": "latin-1", "iso-8859-1": "latin-1"}
-_CHARSETS |= {name: name for name in ("us-ascii", "windows-1252", "windows-1256", "iso-8859-6", "iso-8859-15")}
-_CHARSETS |= {"ucs-2": "utf-16-be", "utf-16": "utf-16-be", "utf8": "utf-8", "latin1": "latin-1", "gsm": "utf-8"}
+CHARSETS = {"utf-8": "utf-8", "utf-16be": "utf-16-be", "8-bit": "latin-1", "iso-8859-1": "latin-1"}
+CHARSETS |= {name: name for name in ("us-ascii", "windows-1252", "windows-1256", "iso-8859-6", "iso-8859-15")}
+CHARSETS |= {"ucs-2": "utf-16-be", "utf-16": "utf-16-be", "utf8": "utf-8", "latin1": "latin-1", "gsm": "utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _text(fields: CallFields, rules: InboundRules, secret: bytes) -> HttpText:
     if rules.text not in fields.values:
         raise MalformedCallError("text")
     named = fields.text(rules.charset).lower() if rules.charset else ""
-    body = fields.values[rules.text].decode(_CHARSETS.get(named, rules.default_charset), "replace")
+    body = fields.values[rules.text].decode(CHARSETS.get(named, rules.default_charset), "replace")
     if len(body) > LONGEST_TEXT:
         raise MalformedCallError("text")
     return HttpText(

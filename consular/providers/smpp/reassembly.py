@@ -18,7 +18,7 @@ REPEAT_SECONDS = 300.0
 SLOW_ANSWER_SECONDS = 5.0
 JOIN_SECONDS = 3600.0
 _MOST_KEPT = 50_000
-_GAP = "…"
+GAP = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Reassembly:
     def _text(self, key: Key, pieces: dict[int, str], raw: Raw, now: float, session: int) -> SmppText:
         sender, to, _, total = key
         missing = tuple(number for number in range(1, total + 1) if number not in pieces)
-        body = "".join(pieces.get(number, _GAP) for number in range(1, total + 1))
+        body = "".join(pieces.get(number, GAP) for number in range(1, total + 1))
         message_id = self._repeats.id_of(sender, (to, body, raw), now, session)
         return SmppText(message_id, sender, to, body, total, missing, raw)
 
