@@ -36,6 +36,7 @@ class Text:
     bodies: tuple[bytes, ...] = field(repr=False)
     delivery: Delivery
     ids: list[str | None] = field(default_factory=list)
+    asked_at: float = field(default_factory=time.monotonic)
     started_at: float = 0.0
     is_over: bool = False
 
@@ -91,10 +92,11 @@ class Outbox:
         self._fresh.append(_Part(text, 0))
 
     def pump(self) -> None:
-        """Write what may be written now, and give up what cannot be."""
-        if not self._link.is_bound:
+        """Write what may be written now, and give up what cannot be or could not be for too long."""
+        if self._link.is_waiting:
             self._give_up_while_down()
-        elif time.monotonic() >= self._pause_until:
+        self._withdraw_late()
+        if self._link.is_bound and time.monotonic() >= self._pause_until:
             while self._write_some():
                 pass
 
@@ -119,6 +121,8 @@ class Outbox:
         oldest = next(iter(self._written.values()), None)
         moments = [oldest.at + self._settings.answer_timeout_seconds] if oldest else []
         moments += [part.text.request.lease_ends_at - self._needed_lease for part in self._rest]
+        if self._fresh:
+            moments.append(self._fresh[0].text.asked_at + self._settings.patience_seconds)
         if (self._fresh or self._rest) and self._pause_until > time.monotonic():
             moments.append(self._pause_until)
         return min(moments, default=float("inf"))
@@ -155,13 +159,17 @@ class Outbox:
             self._finish(part.text, _doubt("link-lost"))
         self._written.clear()
         self._late.clear()
+        self._give_up_while_down()
+
+    def _give_up_while_down(self) -> None:
         while self._fresh:
             self._finish(self._fresh.popleft().text, self._down())
 
-    def _give_up_while_down(self) -> None:
-        if self._link.is_waiting:
-            while self._fresh:
-                self._finish(self._fresh.popleft().text, self._down())
+    def _withdraw_late(self) -> None:
+        """What was not begun within the time in which a stop must work does not begin any more."""
+        now = time.monotonic()
+        while self._fresh and now - self._fresh[0].text.asked_at >= self._settings.patience_seconds:
+            self._finish(self._fresh.popleft().text, _KEPT_BACK)
 
     def _down(self) -> StatusRule:
         refusal = self._link.refusal
@@ -192,7 +200,7 @@ class Outbox:
                 continue
             if not self._has_lease(part, now):
                 is_begun = part.text.has_begun
-                self._finish(part.text, _doubt("partial") if is_begun else StatusRule("lease", SendOutcome.NOT_SENT))
+                self._finish(part.text, _doubt("partial") if is_begun else _KEPT_BACK)
                 continue
             room -= 1
             yield part
@@ -256,13 +264,15 @@ class Outbox:
         )
 
     def _retry_after(self, rule: StatusRule, now: float) -> float | None:
-        if rule.outcome is not SendOutcome.NOT_SENT or rule.name == "lease":
+        if rule.outcome is not SendOutcome.NOT_SENT or rule is _KEPT_BACK:
             return None
         return max(0.0, self._pause_until - now, self._link.retry_in)
 
 
 _NUMBER = RefusalScope.NUMBER
 _ACCEPTED = StatusRule("ESME_ROK", SendOutcome.ACCEPTED)
+_KEPT_BACK = StatusRule("lease", SendOutcome.NOT_SENT)
+"""It was we who did not write it: no reason to go more slowly."""
 
 
 def _doubt(name: str) -> StatusRule:

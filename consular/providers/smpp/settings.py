@@ -26,7 +26,9 @@ class SmppSettings:
     home_code: calling code (218) by which senders written without it are completed; empty: they are international.
     default_is_latin_1: what texts with data_coding 0 that come from phones are written in; sending is always GSM.
     is_protected_line: the line runs through a VPN, so that the host may be a public address. is_exercise: only a host
-    of our own. Times in seconds. part_hold_seconds must stay below the time the SMSC waits for deliver_sm_resp.
+    of our own. Times in seconds. patience_seconds: so long a text may wait for a place in the window, a pause of the
+    SMSC's or the bind; one not begun by then comes back, for a stop may have come meanwhile. part_hold_seconds must
+    stay below the time the SMSC waits for deliver_sm_resp.
     """
 
     name: str
@@ -49,6 +51,7 @@ class SmppSettings:
     answer_timeout_seconds: float = 15.0
     enquire_seconds: float = 30.0
     lease_margin_seconds: float = 1.0
+    patience_seconds: float = 4.0
     first_wait_seconds: float = 0.5
     longest_wait_seconds: float = 30.0
     refused_wait_seconds: float = 60.0
@@ -76,7 +79,12 @@ class SmppSettings:
         for octet in (self.sender_ton, self.sender_npi):
             _require(octet is None or 0 <= octet <= 255, "TON and NPI must be between 0 and 255.")
         times = (self.connect_timeout_seconds, self.answer_timeout_seconds, self.enquire_seconds)
-        waits = (self.first_wait_seconds, self.longest_wait_seconds, self.refused_wait_seconds)
+        waits = (
+            self.first_wait_seconds,
+            self.longest_wait_seconds,
+            self.refused_wait_seconds,
+            self.patience_seconds,
+        )
         holds = (self.part_hold_seconds, self.early_hold_seconds, self.lease_margin_seconds)
         _require(all(0 < s <= 600 for s in times + waits), "Each time must be above 0 and at most 600 seconds.")
         _require(all(0 <= s <= 60 for s in holds), "Holds and margin must be between 0 and 60 seconds.")

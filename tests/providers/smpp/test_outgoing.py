@@ -11,7 +11,7 @@ from consular.domain.ports import FailureReason, GatewayError, RefusalScope, Sen
 from consular.providers.smpp import alphabets
 from consular.providers.smpp.codes import STATUS_RULES
 from consular.providers.smpp.pdus import BindTransceiver
-from consular.providers.smpp.wire import Command, frame_of
+from consular.providers.smpp.wire import Command, Pdu, frame_of
 from tests.providers.smpp.conftest import PHONE, sms
 from tests.providers.smpp.smsc import take
 
@@ -214,6 +214,80 @@ def test_a_lease_that_ends_while_waiting_for_a_place_is_seen(smsc, connect):
     first, second = connect(server.port, window=1).bind().send(sms(), sms(lease=0.9))
     assert (first.outcome, second.outcome) == (SendOutcome.ACCEPTED, SendOutcome.NOT_SENT)
     assert len(server.submitted) == 1
+
+
+def wait_for(side, request):
+    """The request's result and how long it took."""
+    began = time.monotonic()
+    side.gateway.submit(request)
+    side.drive(lambda: request.attempt_id in side.results)
+    return side.results[request.attempt_id], time.monotonic() - began
+
+
+def not_sent_by_us(result):
+    """Not sent, and no reason to go more slowly."""
+    return (result.outcome, result.error_code, result.retry_after_seconds) == (SendOutcome.NOT_SENT, "lease", None)
+
+
+def test_what_cannot_leave_soon_because_the_operator_asks_for_a_pause_does_not_leave_later(smsc, connect):
+    server = smsc(lambda session, pdu, message: session.refuse(pdu, 0x58))
+    side = connect(server.port, patience_seconds=0.3).bind()
+    side.send(sms())
+    result, seconds = wait_for(side, sms())
+    assert not_sent_by_us(result)
+    assert 0.2 < seconds < 0.8
+    server.on_submit = take
+    side.drive(lambda: side.send(sms())[0].outcome is SendOutcome.ACCEPTED)
+    assert len(server.submitted) == 2
+
+
+def test_what_cannot_leave_soon_because_the_window_is_full_does_not_leave_later(smsc, connect):
+    server = smsc(lambda session, pdu, message: None)
+    side = connect(server.port, window=1, answer_timeout_seconds=1.5, patience_seconds=0.3).bind()
+    side.gateway.submit(sms())
+    result, seconds = wait_for(side, sms())
+    assert not_sent_by_us(result)
+    assert 0.2 < seconds < 1.2
+    side.drive(lambda: not side.gateway.in_flight)
+    assert len(server.submitted) == 1
+
+
+def test_what_cannot_leave_soon_because_the_bind_is_not_there_yet_does_not_leave_later(smsc, connect):
+    server = smsc()
+    server.is_deaf = True
+    side = connect(server.port, connect_timeout_seconds=3.0, patience_seconds=0.3)
+    result, seconds = wait_for(side, sms())
+    assert not_sent_by_us(result)
+    assert 0.2 < seconds < 2
+
+
+def test_a_process_that_was_frozen_does_not_write_what_waited_too_long(smsc, connect):
+    server = smsc(lambda session, pdu, message: None)
+    side = connect(server.port, window=1, answer_timeout_seconds=5.0, patience_seconds=0.3).bind()
+    first, second = sms(), sms()
+    side.gateway.submit(first)
+    side.gateway.submit(second)
+    side.drive(lambda: server.submitted)
+    server.session.taken(Pdu(Command.SUBMIT_SM, server.submitted[0].sequence), "1a")
+    threading.Event().wait(0.4)
+    side.drive(lambda: len(side.results) == 2)
+    assert side.results[first.attempt_id].outcome is SendOutcome.ACCEPTED
+    assert not_sent_by_us(side.results[second.attempt_id])
+    assert len(server.submitted) == 1
+
+
+def test_a_text_of_which_a_part_was_written_is_finished_however_long_that_takes(smsc, connect):
+    def throttle_second(session, pdu, message):
+        numbers = [one.message.short_message[5] for one in server.submitted]
+        if numbers.count(2) == 1 and message.short_message[5] == 2:
+            session.refuse(pdu, 0x58)
+        else:
+            take(session, pdu, message)
+
+    server = smsc(throttle_second)
+    (result,) = connect(server.port, patience_seconds=0.2).bind().send(sms(body="x" * 300))
+    assert result.outcome is SendOutcome.ACCEPTED
+    assert [one.message.short_message[5] for one in server.submitted] == [1, 2, 2]
 
 
 def test_an_unreadable_id_is_doubt(smsc, connect):
