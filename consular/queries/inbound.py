@@ -27,8 +27,17 @@ on conflict (gateway, provider_message_id) do nothing returning id
 _TAKE = text("""
 select id, gateway, sender_sealed, sender_index, body_sealed, received_at, tries, missing_parts
 from inbound_messages
-where processed_at is null and (tries = 0) = :is_fresh order by received_at limit :limit for update skip locked
+where processed_at is null and tries = 0 order by received_at limit :limit for update skip locked
 """)
+
+_TAKE_TRIED = text("""
+select id, gateway, sender_sealed, sender_index, body_sealed, received_at, tries, missing_parts
+from inbound_messages
+where processed_at is null and tries > 0 order by random() limit 1 for update skip locked
+""")
+"""By lot: one that cannot be worked on now must not stand before the others."""
+
+_SET_ASIDE = text("update inbound_messages set tries = 1 where id = :id and tries = 0 and processed_at is null")
 
 _COUNT_TRY = text("""
 update inbound_messages i set tries = i.tries + 1,
@@ -87,10 +96,18 @@ def store(session: AnySession, row: dict[str, Any]) -> bool:
 
 
 def take(session: AnySession, limit: int) -> Sequence[Row[Any]]:
-    """Lock the oldest unprocessed texts that nobody else works on; one that failed before is taken alone, after the
-    others."""
-    fresh = session.execute(_TAKE, {"limit": limit, "is_fresh": True}).all()
-    return fresh or session.execute(_TAKE, {"limit": 1, "is_fresh": False}).all()
+    """Lock the oldest unprocessed texts that nobody else works on; none that failed before."""
+    return session.execute(_TAKE, {"limit": limit}).all()
+
+
+def take_tried(session: AnySession) -> Sequence[Row[Any]]:
+    """Lock one text that failed before, if there is any that nobody else works on."""
+    return session.execute(_TAKE_TRIED).all()
+
+
+def set_aside(session: AnySession, inbound_id: UUID) -> None:
+    """Let this text wait for take_tried, without counting a try against it."""
+    session.execute(_SET_ASIDE, {"id": inbound_id})
 
 
 def count_try(session: AnySession, ids: Sequence[UUID], most_tries: int, kind: str) -> Sequence[Row[Any]]:

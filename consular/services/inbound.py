@@ -4,13 +4,16 @@ human."""
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import Row
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from consular.domain.gateways import EXERCISE, status_of
 from consular.domain.phone_spellings import match_variants
@@ -31,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 200
 MOST_TRIES = 3
+_TRIED_AT_ONCE = 20
 MOST_RECEIPTS_AN_HOUR = 10
 
 Reader = Callable[[str, str | None, str | None], Classification]
@@ -84,29 +88,98 @@ def new_row(
     }
 
 
+class _Width:
+    """How many texts this process takes together: fewer after a failure of which nobody knows whose it was, until it
+    goes well again."""
+
+    def __init__(self) -> None:
+        self._most = BATCH
+
+    @property
+    def most(self) -> int:
+        return min(self._most, BATCH)
+
+    def failed(self, texts: int) -> None:
+        self._most = max(1, texts // _STEP)
+
+    def went_well(self) -> None:
+        self._most = min(BATCH, self._most * _STEP)
+
+
+_STEP = 8
+_width = _Width()
+
+
 def process(read: Reader = read_reply) -> int:
-    """Work on the oldest waiting texts, at most BATCH; how many there were. One transaction: all of it or nothing.
+    """Work on the oldest waiting texts, at most BATCH in one transaction, then on a few that failed before, each in
+    its own; how many are done, or will be tried again at once.
 
     read: text, language and country of the crisis to kind and count.
 
-    When it fails, each text's try is counted and the error raised; from then on they are taken one by one, so that a
-    text
-    that breaks the work stops only itself. After MOST_TRIES it goes unread to the officers.
+    What fails together says nothing of any single text: the same texts come again, in smaller groups. A text that
+    fails alone is set aside, so that it stops only itself, and after MOST_TRIES it goes unread to the officers; but a
+    database that broke off counts for no text. A database that gives no texts is the caller's: the error is raised.
+    """
+    done, is_failed = _process_fresh(read)
+    return done if is_failed else done + _process_tried(read)
+
+
+def _process_fresh(read: Reader) -> tuple[int, bool]:
+    texts, error = _attempt(lambda session: inbound.take(session, _width.most), read)
+    if error is None:
+        _width.went_well()
+    elif len(texts) == 1:
+        _set_aside(texts[0], error)
+    else:
+        _width.failed(len(texts))
+    return len(texts), error is not None
+
+
+def _process_tried(read: Reader) -> int:
+    """Texts that failed before, also while fresh ones wait; none more after one that failed again."""
+    for done in range(_TRIED_AT_ONCE):
+        texts, error = _attempt(inbound.take_tried, read)
+        if error is not None:
+            _set_aside(texts[0], error)
+        if error is not None or not texts:
+            return done
+    return _TRIED_AT_ONCE
+
+
+def _attempt(
+    take: Callable[[inbound.AnySession], Sequence[Row[Any]]], read: Reader
+) -> tuple[list[UUID], Exception | None]:
+    """Work on what `take` gives, all of it or nothing: which texts, and why not. Raises what kept it from giving any.
+
+    Also the queue's time limit ends here: it strikes in the middle of any text.
     """
     ids: list[UUID] = []
-    is_done = False
     try:
         with unit_of_work() as session:
-            rows = inbound.take(session, BATCH)
+            rows = take(session)
             ids = [row.id for row in rows]
             if rows:
                 _work(session, rows, read)
-        is_done = True
-    finally:
-        if ids and not is_done:
-            with unit_of_work() as session:
-                open_requests(session, _given_up(session, ids))
-    return len(ids)
+    except Exception as error:
+        if not ids:
+            raise
+        log.error("texts_failed", texts=len(ids), error=type(error).__name__, where=_where(error))  # noqa: TRY400
+        return ids, error
+    return ids, None
+
+
+def _where(error: BaseException) -> str:
+    """File and line without values: a whole trace could hold a text."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{PurePath(last.filename).name}:{last.lineno}"
+
+
+def _set_aside(inbound_id: UUID, error: Exception) -> None:
+    with unit_of_work() as session:
+        if isinstance(error, (OperationalError, InterfaceError)):
+            inbound.set_aside(session, inbound_id)
+        else:
+            open_requests(session, _given_up(session, [inbound_id]))
 
 
 def _work(session: inbound.AnySession, rows: Sequence[Row[Any]], read: Reader) -> None:

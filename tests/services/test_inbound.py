@@ -7,6 +7,7 @@ from itertools import permutations
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from consular.clock import utc_now
 from consular.domain.cap import AlertStatus
@@ -405,18 +406,108 @@ def test_a_text_that_breaks_the_reader_stops_only_itself_and_reaches_a_human(ses
     event_id = alert_everybody(session, 5)
     for number in range(1, 6):
         hear("poison" if number == 3 else "1", sender=phone(number), minutes=number)
-    failures = 0
     for _ in range(20):
-        try:
-            if not inbound.process(poisoned):
-                break
-        except Poison:
-            failures += 1
-    assert failures == inbound.MOST_TRIES
+        inbound.process(poisoned)
     assert sorted(str(s) for s, _ in stated(session)) == ["None", "SAFE", "SAFE", "SAFE", "SAFE"]
     assert requests(session) == ["unclear"]
+    assert tries(session) == [0, 0, 0, 0, inbound.MOST_TRIES]
     assert rows(session, "select count(*) from inbound_messages where processed_at is null") == [(0,)]
     assert_counted(event_id)
+
+
+def tries(session) -> list[int]:
+    return sorted(row.tries for row in rows(session, "select tries from inbound_messages"))
+
+
+def breaking(session, *bodies: str):
+    """A reader during whose first reading of one of these the database ends the connection."""
+    left = set(bodies)
+
+    def read(body: str, language: str | None, crisis_country: str | None):
+        if body in left:
+            left.remove(body)
+            session.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+        return classify(body, language, crisis_country=crisis_country)
+
+    return read
+
+
+def test_a_connection_that_breaks_counts_against_no_text(committing):
+    alert_everybody(db.session, 20)
+    hear("2")
+    for number in range(2, 21):
+        hear("1", sender=phone(number), minutes=number)
+    read = breaking(db.session, "1", "2")
+    while inbound.process(read):
+        pass
+    assert tries(db.session) == [0] * 20
+    assert sorted(stated(db.session)) == [("NEEDS_HELP", None)] + [("SAFE", None)] * 19
+    assert requests(db.session) == ["needs_help"]
+
+
+def test_a_connection_that_breaks_each_time_sets_the_text_aside_and_gives_it_up_never(committing):
+    alert_everybody(db.session, 2)
+    hear("2")
+    for _ in range(5):
+        inbound.process(breaking(db.session, "2"))
+    assert tries(db.session) == [1]
+    hear("1", sender=phone(2), minutes=2)
+    inbound.process(breaking(db.session, "2"))
+    assert sorted(stated(db.session), key=str) == [("SAFE", None), (None, None)]
+    work()
+    assert sorted(stated(db.session)) == [("NEEDS_HELP", None), ("SAFE", None)]
+    assert requests(db.session) == ["needs_help"]
+
+
+def test_a_call_for_help_that_failed_once_does_not_wait_for_the_wave_behind_it(session, monkeypatch):
+    monkeypatch.setattr(inbound, "BATCH", 2)
+    alert_everybody(session, 9)
+    hear("2")
+    session.execute(text("update inbound_messages set tries = 1"))
+    session.commit()
+    for number in range(2, 10):
+        hear("1", sender=phone(number), minutes=number)
+    assert inbound.process() == 3
+    assert requests(session) == ["needs_help"]
+    work()
+    assert sorted(stated(session)) == [("NEEDS_HELP", None)] + [("SAFE", None)] * 8
+
+
+def test_a_crowd_of_breaking_texts_holds_up_no_other(session):
+    alert_everybody(session, 1)
+    for number in range(2, 32):
+        hear("poison", sender=phone(number), minutes=number)
+    hear("2", minutes=60)
+    for _ in range(40):
+        inbound.process(poisoned)
+    assert "needs_help" in requests(session)
+
+
+def test_a_time_limit_that_strikes_is_not_counted_against_a_batch(session):
+    """As the queue's own limit does: an error out of nowhere, while any text is read."""
+    alert_everybody(session, 3)
+    for number in range(1, 4):
+        hear("2", sender=phone(number), minutes=number)
+    struck: list[str] = []
+
+    def read(body: str, language: str | None, crisis_country: str | None):
+        if not struck:
+            struck.append(body)
+            raise TimeoutError
+        return classify(body, language, crisis_country=crisis_country)
+
+    while inbound.process(read):
+        pass
+    assert tries(session) == [0, 0, 0]
+    assert requests(session) == ["needs_help"] * 3
+
+
+def test_a_database_that_gives_no_texts_is_the_callers(session):
+    hear("2")
+    session.execute(text("alter table inbound_messages rename column tries to attempts"))
+    session.commit()
+    with pytest.raises(ProgrammingError):
+        inbound.process()
 
 
 def test_a_text_that_does_not_open_reaches_a_human(session):

@@ -1,16 +1,25 @@
 """Read the texts that wait, and have their receipts sent."""
 
+import time
+
 from consular.domain.gateways import GATEWAYS
 from consular.queueing import QUEUES, wakeups
 from consular.services import inbound
 from workers import runtime
 
+SECONDS = 25.0
+"""Far below the queue's own limit, which would break off in the middle of a text."""
 
-def drain() -> int:
-    """Work on waiting texts until none is left."""
+
+def drain(seconds: float = SECONDS) -> int:
+    """Work on waiting texts until none is left or the time is over; then ask for another go."""
+    ends_at = time.monotonic() + seconds
     done = 0
     while not runtime.stopping.is_set() and (count := inbound.process()):
         done += count
         for gateway in set(GATEWAYS) & set(QUEUES):
             wakeups.kick(gateway)
+        if time.monotonic() >= ends_at:
+            wakeups.kick("inbound")
+            break
     return done
