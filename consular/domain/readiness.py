@@ -53,10 +53,18 @@ class Standing(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LastTest:
-    """How the newest test text of a path ended, in short words, and when it was made."""
+    """How the newest test text of a path ended, in short words, and when it was made. failed_at: when it was known that
+    it failed; None: it did not."""
 
     result: str
     at: datetime
+    failed_at: datetime | None = None
+
+
+def failed_since(proof: Proof, test: LastTest | None) -> datetime | None:
+    """When a path's last test text failed, if nothing got through since."""
+    failed_at = test.failed_at if test is not None else None
+    return failed_at if failed_at is not None and (proof.proven_at is None or proof.proven_at < failed_at) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,10 @@ class Path:
     takes_replies: bool
     has_handset: bool
     test: LastTest | None = None
+
+    def is_proven(self, now: datetime, max_age: timedelta = UNPROVEN_AFTER) -> bool:
+        """Whether it was proven at most so long ago, and its last test text did not fail since."""
+        return self.proof.is_fresh(now, max_age) and failed_since(self.proof, self.test) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +138,9 @@ class CountryReadiness:
         return sum(one.people for one in self.phones if one.best is None)
 
     def proven(self, now: datetime, max_age: timedelta = UNPROVEN_AFTER) -> int:
-        """Who could be reached now by a path that was proven at most so long ago."""
+        """Who could be reached now by a path that was proven at most so long ago, and failed no test since."""
         ways = [(one.people, one.way) for one in self.phones]
-        return sum(people for people, way in ways if way is not None and way.proof.is_fresh(now, max_age))
+        return sum(people for people, way in ways if way is not None and way.is_proven(now, max_age))
 
     def standing(self, now: datetime, max_age: timedelta = UNPROVEN_AFTER) -> Standing:
         """How ready it is."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consular.domain.canaries import UNPROVEN_AFTER
-from consular.domain.readiness import CountryReadiness, Path, Phones, Standing
+from consular.domain.readiness import CountryReadiness, Path, Phones, Standing, failed_since
 
 Name = Callable[[str], str]
 """From a country code to the country's name."""
@@ -99,10 +99,13 @@ def _by_record(one: CountryReadiness) -> Iterator[Gap]:
 
 def _unproven(phones: Phones, name: Name, now: datetime, max_age: timedelta) -> Gap | None:
     way = phones.way
-    if way is None or way.proof.is_fresh(now, max_age):
+    if way is None or way.is_proven(now, max_age):
         return None
     numbers, at = whose(phones.country, name), way.proof.proven_at
     last = f"last proven {age(at, now)} ago" if at is not None else "never proven"
+    failed_at = failed_since(way.proof, way.test)
+    if failed_at is not None:
+        last += f", and its last test text failed {age(failed_at, now)} ago"
     act = (
         "Send a test text now and answer it on the handset; look at the handset if nothing comes."
         if way.has_handset

@@ -141,10 +141,7 @@ def seen() -> list[Seen]:
 def last_tests() -> dict[tuple[str, str], LastTest]:
     """The newest test text of each path (gateway, country) within ninety days. Call it inside a unit of work or a
     page's own session."""
-    return {
-        (row.gateway, row.country): LastTest(result_words(_seen(row)), row.created_at)
-        for row in canaries.latest_of_paths()
-    }
+    return {(row.gateway, row.country): _last_test(row) for row in canaries.latest_of_paths()}
 
 
 def history(limit: int = 500) -> list[Seen]:
@@ -193,8 +190,12 @@ def country_of(phone: str) -> str:
 
 def result_words(one: Seen) -> str:
     """A result in short words: delivered, answered; failed: 21408."""
-    words = one.result.value.replace("_", " ")
-    return f"{words}: {one.failure}" if one.failure else words
+    return _words(one.result, one.failure)
+
+
+def _words(result: CanaryResult, failure: str | None) -> str:
+    words = result.value.replace("_", " ")
+    return f"{words}: {failure}" if failure else words
 
 
 def _missing(plan: Plan, made: set[tuple[str, bytes]]) -> list[tuple[str, str]]:
@@ -247,15 +248,28 @@ def _is_two_way(session: AnySession, gateway: str, country: str) -> bool:
     return row is None or row.is_two_way
 
 
-def _seen(row: Row[Any]) -> Seen:
+def _last_test(row: Row[Any]) -> LastTest:
+    result, failure = _outcome(row)
+    failed_at = row.updated_at if result is CanaryResult.FAILED else None
+    return LastTest(_words(result, failure), row.created_at, failed_at)
+
+
+def _outcome(row: Row[Any]) -> tuple[CanaryResult, str | None]:
+    """What became of it, and where it failed the error's code or reason."""
     result = result_of(MessageState(row.state), row.answered_at)
-    is_failed = result in (CanaryResult.FAILED, CanaryResult.NOT_SENT)
+    if result not in (CanaryResult.FAILED, CanaryResult.NOT_SENT):
+        return result, None
+    return result, row.error_code or (row.failure_reason or "").replace("_", " ") or None
+
+
+def _seen(row: Row[Any]) -> Seen:
+    result, failure = _outcome(row)
     return Seen(
         gateway=row.gateway,
         country=row.country,
         phone=_phone_end(row),
         result=result,
-        failure=(row.error_code or (row.failure_reason or "").replace("_", " ") or None) if is_failed else None,
+        failure=failure,
         at=row.created_at,
         accepted_at=row.accepted_at,
         delivered_at=row.delivered_at,

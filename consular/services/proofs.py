@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row
-
-from consular.domain.canaries import CanaryResult, result_of
-from consular.domain.delivery import MessageState
-from consular.domain.readiness import LastTest, Proof
+from consular.domain.readiness import LastTest, Proof, failed_since
 from consular.domain.routing import EVERYWHERE
-from consular.queries import canaries, operations, proofs
+from consular.queries import operations, proofs
 from consular.queries.capabilities import CapabilityRow
 from consular.services.canaries import last_tests
 from consular.services.transactions import unit_of_work
@@ -84,28 +79,17 @@ def _newest_first(seen: PathSeen) -> tuple[float, str]:
 
 def unproven(paths: Iterable[tuple[str, str]], now: datetime) -> list[Unproven]:
     """For each tested path (gateway, country) the time since its last proof."""
-    known, failed = all_proofs(), _failed()
-    return [_unproven(path, known.get(path, Proof()).proven_at, failed.get(path), now) for path in sorted(set(paths))]
+    known = seen_paths()
+    return [_unproven(known.get(path, PathSeen(*path)), now) for path in sorted(set(paths))]
 
 
-def _unproven(path: tuple[str, str], proven_at: datetime | None, failed_at: datetime | None, now: datetime) -> Unproven:
-    if failed_at is not None and (proven_at is None or proven_at < failed_at):
-        return Unproven(*path, float("inf"), failed_at)
+def _unproven(seen: PathSeen, now: datetime) -> Unproven:
+    proven_at, failed_at = seen.proof.proven_at, failed_since(seen.proof, seen.test)
+    if failed_at is not None:
+        return Unproven(seen.gateway, seen.country, float("inf"), failed_at)
     if proven_at is None:
-        return Unproven(*path, float("inf"), None)
-    return Unproven(*path, max(0.0, (now - proven_at).total_seconds()), proven_at)
-
-
-def _failed() -> dict[tuple[str, str], datetime]:
-    """Paths of which the newest test text failed, and when that was known."""
-    newest: dict[tuple[str, str], Row[Any]] = {}
-    for row in sorted(canaries.latest(), key=lambda row: row.created_at):
-        newest[row.gateway, row.country] = row
-    return {
-        path: row.updated_at
-        for path, row in newest.items()
-        if result_of(MessageState(row.state), row.answered_at) is CanaryResult.FAILED
-    }
+        return Unproven(seen.gateway, seen.country, float("inf"), None)
+    return Unproven(seen.gateway, seen.country, max(0.0, (now - proven_at).total_seconds()), proven_at)
 
 
 def update(now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from consular.domain.canaries import canary_text
-from consular.domain.readiness import CountryReadiness, Path, Phones, Proof, Standing, worst_first
+from consular.domain.readiness import CountryReadiness, LastTest, Path, Phones, Proof, Standing, worst_first
 from consular.domain.readiness_words import age, gaps, used_as, whose
 from consular.domain.segmentation import segment
 
@@ -101,3 +101,18 @@ def test_a_test_text_fits_into_one_part():
     words = canary_text("Embassy of Testland in Tripoli", NOW.date(), "twilio", "ABC123", can_reply=True)
     assert segment(words).parts == 1
     assert "1 Mar 2026" in words
+
+
+def test_a_test_that_failed_since_takes_a_proof_away_until_something_gets_through():
+    failed = LastTest("failed: 30005", NOW - DAY / 2, NOW - DAY / 4)
+    before, since = (Proof(delivered_at=NOW - DAY / part) for part in (2, 8))
+    assert not path(proof=before, test=failed).is_proven(NOW)
+    assert path(proof=since, test=failed).is_proven(NOW)
+    assert path(proof=before, test=LastTest("waiting", NOW)).is_proven(NOW)
+    one = country(Phones("LY", 5, [path(proof=before, test=failed)]))
+    assert (one.proven(NOW), one.standing(NOW)) == (0, Standing.UNPROVEN)
+    ((people, why, _),) = told(one)
+    assert (people, why) == (
+        5,
+        "Texts to numbers of Libya leave by twilio, last proven 12 h ago, and its last test text failed 6 h ago",
+    )

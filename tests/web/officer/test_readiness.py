@@ -74,7 +74,11 @@ def test_the_last_test_text_of_a_path_is_told(pages, crowd, session):
     canaries.send_now(Plan(("twilio",), ("+218910000001",), "Mission", 6), utc_now())
     set_messages(session, "state = 'refused', error_code = '21408'")
     page = text_of(pages.get(f"{PAGE}?country=LY").text)
-    assert re.search(r"to a handset of the mission the last: failed: 21408, \d+ \w+ \d{4}, \d\d:\d\d UTC", page)
+    assert (
+        "5 people : Texts to numbers of Libya leave by twilio, last proven 3 h ago, and its last test text failed"
+        in page
+    )
+    assert re.search(r"to a handset of the mission the last: failed: 21408 \d+ \w+ \d{4}, \d\d:\d\d UTC", page)
 
 
 def test_an_empty_register_and_an_empty_country_say_so(pages):
