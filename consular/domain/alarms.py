@@ -151,6 +151,13 @@ _ALL = (
         is_urgent=False,
     ),
     Alarm(
+        "webhooks_forged",
+        "Our webhooks refuse calls as forged",
+        5,
+        "calls in an hour",
+        "Look whether they are the gateway's real calls: its token and WEBHOOK_BASE_URL must be as in our settings.",
+    ),
+    Alarm(
         "texts_gap_filled",
         "Webhooks missed texts from people",
         0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
@@ -12,9 +13,14 @@ from sqlalchemy.orm import Session, scoped_session
 from consular.domain.canaries import CANARY_PRIORITY
 from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, ALERT_PRIORITIES
 from consular.extensions import db
+from consular.queries import counters
 
 AnySession = Session | scoped_session[Session]
 
+SERVICE = UUID(int=2)
+"""The scope of what the service counts for itself."""
+_REFUSED = "webhook_refused:"
+_WINDOW_SECONDS = 600
 _PRIORITIES = sorted({ACKNOWLEDGEMENT_PRIORITY, CANARY_PRIORITY, *ALERT_PRIORITIES.values()}, reverse=True)
 
 _DUE = text("""
@@ -89,6 +95,33 @@ def waiting(table: str) -> tuple[int, datetime | None]:
 def gap_filled(hour_ago: datetime) -> dict[str, Row[Any]]:
     """Texts that webhooks missed, by gateway: (number, lately: in the last hour, since: the first of those)."""
     return {row.gateway: row for row in db.session.execute(_GAPS, {"hour_ago": hour_ago})}
+
+
+def count_refused(session: AnySession, door: str, number: int, now: datetime) -> None:
+    """Add calls that were refused at a door of ours; of single times only the last hour is kept."""
+    window = int(now.timestamp()) // _WINDOW_SECONDS * _WINDOW_SECONDS
+    keys = [f"{_REFUSED}{door}", f"{_REFUSED}{door}:{window}"]
+    counters.add(session, dict.fromkeys([(SERVICE, key) for key in keys], number))
+    session.execute(
+        text("""
+        delete from counters where scope_id = :scope and key like :windows
+            and cast(split_part(key, ':', 3) as bigint) < :oldest
+        """),
+        {"scope": SERVICE, "windows": f"{_REFUSED}{door}:%", "oldest": window - 3600},
+    )
+
+
+def refused_calls(now: datetime) -> dict[str, tuple[int, int]]:
+    """Calls refused at our doors, by door: (in all, in the last hour, to ten minutes)."""
+    rows = db.session.execute(
+        text("""
+        select split_part(key, ':', 2) as door, sum(value) filter (where split_part(key, ':', 3) = '') as total,
+            sum(value) filter (where cast(nullif(split_part(key, ':', 3), '') as bigint) > :after) as lately
+        from counters where scope_id = :scope and key like :keys group by 1 order by 1
+        """),
+        {"scope": SERVICE, "keys": f"{_REFUSED}%", "after": int(now.timestamp()) - 3600},
+    )
+    return {row.door: (int(row.total or 0), int(row.lately or 0)) for row in rows}
 
 
 def open_statuses() -> set[str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from sqlalchemy import Row
@@ -125,11 +125,18 @@ class CountryPause:
     paused_until: datetime
 
 
+class RefusedAtDoor(NamedTuple):
+    """Calls that nobody of ours signed: in all, and in the last hour."""
+
+    total: int
+    lately: int
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """The figures of one moment. workers: None when Redis does not answer or there is none (has_redis). stranded:
-    countries by gateway whose texts wait and have no other way. closed_at: since when nothing is sent, because the
-    database is a restored copy."""
+    countries by gateway whose texts wait and have no other way. refused_calls: by door of our webhooks. closed_at:
+    since when nothing is sent, because the database is a restored copy."""
 
     at: datetime
     has_redis: bool
@@ -142,6 +149,7 @@ class State:
     receipts: Waiting
     stranded: Sequence[str] = ()
     unproven: Sequence[Unproven] = ()
+    refused_calls: Mapping[str, RefusedAtDoor] = field(default_factory=dict)
     closed_at: datetime | None = None
 
 
@@ -204,6 +212,7 @@ def _state(installation: Installation, now: datetime) -> State:
         texts=Waiting(*operations.waiting("inbound_messages")),
         receipts=Waiting(*operations.waiting("receipt_events")),
         unproven=unproven(installation.tested, now) if installation.tested else (),
+        refused_calls={door: RefusedAtDoor(*found) for door, found in operations.refused_calls(now).items()},
         closed_at=closed_since(),
         stranded=[f"{country or 'others'} by {name}" for name, country in stranded(db.session, installation.gateways)],
     )
@@ -271,6 +280,8 @@ def _readings(state: State, installation: Installation) -> Iterator[Reading]:
         yield Reading("path_unproven", path.seconds, path.since, f"{path.country} by {path.gateway}")
     for queue in state.stranded:
         yield Reading("texts_stranded", 1, subject=queue)
+    for door, refused in state.refused_calls.items():
+        yield Reading("webhooks_forged", refused.lately, subject=door)
     yield _age("texts_unread", state.texts.since, state.at)
     yield _age("receipts_waiting", state.receipts.since, state.at)
 

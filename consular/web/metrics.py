@@ -32,6 +32,7 @@ _HELP = {
     "texts_gap_filled": "Texts found in the gateway's list that no webhook brought.",
     "list_read_seconds": "Unix time when the gateway's list of texts from people was last read.",
     "smpp_bound": "1 while the connection to the operator's SMSC stands.",
+    "webhooks_refused_total": "Calls at our webhooks that were refused as forged, by door.",
     "receipts_waiting": "Receipts that are not applied yet.",
     "receipts_oldest_seconds": "Unix time when the oldest of them came.",
 }
@@ -52,10 +53,14 @@ def render(samples: Iterator[Sample]) -> str:
             f"consular_{name}{{{inner}}} {number}" if inner else f"consular_{name} {number}"
         )
     parts = (
-        f"# HELP consular_{name} {_HELP[name]}\n# TYPE consular_{name} gauge\n" + "\n".join(found)
+        f"# HELP consular_{name} {_HELP[name]}\n# TYPE consular_{name} {_type(name)}\n" + "\n".join(found)
         for name, found in lines.items()
     )
     return "\n".join(parts) + "\n"
+
+
+def _type(name: str) -> str:
+    return "counter" if name.endswith("_total") else "gauge"
 
 
 def _escaped(text: str) -> str:
@@ -89,6 +94,8 @@ def _service(state: State) -> Iterator[Sample]:
     yield from _moment("texts_oldest_seconds", state.texts.since)
     yield "receipts_waiting", {}, state.receipts.number
     yield from _moment("receipts_oldest_seconds", state.receipts.since)
+    for door, refused in state.refused_calls.items():
+        yield "webhooks_refused_total", {"door": door}, refused.total
     for pause in state.countries:
         labels = {"gateway": pause.gateway, "country": pause.country, "error": pause.error_code}
         yield "country_paused", labels, (pause.paused_until - state.at).total_seconds()

@@ -15,6 +15,7 @@ from consular.clock import utc_now
 from consular.providers.http_gateway.calls import ForgedCallError, MalformedCallError, WebhookCall
 from consular.providers.http_gateway.doorway import HttpDoorway
 from consular.services import inbound, receipts
+from consular.services.refused_calls import refused_calls
 from consular.web.webhooks import blueprint
 
 _METHODS = ("GET", "POST")
@@ -29,6 +30,7 @@ def _nothing(status: int = 200) -> Response:
 
 @blueprint.errorhandler(ForgedCallError)
 def _forged_call(_error: ForgedCallError) -> Response:
+    refused_calls.note("http")
     return _nothing(403)
 
 

@@ -11,6 +11,7 @@ from consular.clock import utc_now
 from consular.providers.twilio.doorway import Doorway, ForgedWebhookError
 from consular.providers.twilio.webhooks import WebhookRefused
 from consular.services import inbound, receipts
+from consular.services.refused_calls import refused_calls
 from consular.web.webhooks import blueprint
 
 _FORM = "application/x-www-form-urlencoded"
@@ -23,6 +24,7 @@ def _twiml(status: int = 200) -> Response:
 
 @blueprint.errorhandler(ForgedWebhookError)
 def _forged(_error: ForgedWebhookError) -> Response:
+    refused_calls.note("twilio")
     return _twiml(403)
 
 

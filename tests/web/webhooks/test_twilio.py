@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from consular.extensions import cipher
 from consular.providers.twilio.signatures import callback_key
+from consular.services.refused_calls import refused_calls
 from tests.conftest import ACCOUNT_SID, AUTH_TOKEN, OUR_NUMBER
 from tests.factories import rows
 
@@ -66,9 +67,8 @@ def count(session) -> tuple[int, int]:
     return texts, rows(session, "select count(*) from receipt_events")[0][0]
 
 
-DOORS = pytest.mark.parametrize(
-    ("path", "form"), [(INBOUND, TEXT), (status_path(), RECEIPT)], ids=["inbound", "status"]
-)
+ALL_DOORS = [(INBOUND, TEXT), (status_path(), RECEIPT)]
+DOORS = pytest.mark.parametrize(("path", "form"), ALL_DOORS, ids=["inbound", "status"])
 
 
 def test_a_text_is_stored_and_answered_with_empty_twiml(client, session):
@@ -96,6 +96,33 @@ def test_a_receipt_is_stored(client, session):
 def test_the_same_request_again_changes_nothing(client, session, path, form):
     assert [post(client, path, form).status_code for _ in range(3)] == [200, 200, 200]
     assert sum(count(session)) == 1
+
+
+def test_forged_calls_are_counted_and_raise_an_alarm(client, session):
+    refused_calls.flush()
+    session.execute(text("delete from counters"))
+    replayed = sign(INBOUND, {**TEXT, "Body": "1"})
+    refused = [post(client, path, form, replayed).status_code for path, form in ALL_DOORS for _ in range(3)]
+    refused += [client.get("/webhooks/http/nobody/inbound?k=x").status_code]
+    refused_calls.flush()
+    assert set(refused) == {403}
+    page = client.get("/metrics").text
+    assert 'consular_webhooks_refused_total{door="twilio"} 6\n' in page
+    assert 'consular_webhooks_refused_total{door="http"} 1\n' in page
+    assert "# TYPE consular_webhooks_refused_total counter\n" in page
+    assert 'consular_alarm{alarm="webhooks_forged",subject="twilio"} 6\n' in page
+    assert 'alarm="webhooks_forged",subject="http"' not in page
+    assert ACCOUNT_SID not in page
+
+
+def test_what_is_signed_or_malformed_is_not_counted_as_forged(client, session):
+    refused_calls.flush()
+    session.execute(text("delete from counters"))
+    assert post(client, INBOUND, TEXT).status_code == 200
+    broken = {name: value for name, value in TEXT.items() if name != "MessageSid"}
+    assert post(client, INBOUND, broken).status_code == 400
+    refused_calls.flush()
+    assert rows(session, "select * from counters where key like 'webhook%'") == []
 
 
 @DOORS
