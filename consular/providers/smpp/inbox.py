@@ -88,7 +88,7 @@ class Inbox:
         """Give everything that is ready to the callback, and answer for it when that returns."""
         now = time.monotonic()
         self._release_early(now)
-        self._texts.extend(self._reassembly.due(now))
+        self._texts[:0] = self._reassembly.due(now)
         if not (self._reports or self._texts or self._own):
             return
         reports, texts, own = self._reports, self._texts, self._own

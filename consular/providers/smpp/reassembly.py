@@ -43,22 +43,13 @@ class Arrived:
 Key = tuple[str, str, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A text to store, and the deliver_sm to answer when that is done; numbers: the parts those brought."""
-
-    text: SmppText
-    tickets: tuple[Ticket, ...]
-    key: Key | None = field(default=None, repr=False)
-    numbers: tuple[int, ...] = ()
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Group:
+    key: Key = field(repr=False)
     begun_at: float
     due_at: float
-    pieces: dict[int, str] = field(default_factory=dict)
-    raws: dict[int, Raw] = field(default_factory=dict)
+    pieces: dict[int, str] = field(default_factory=dict, repr=False)
+    raws: dict[int, Raw] = field(default_factory=dict, repr=False)
     stored: set[int] = field(default_factory=set)
     tickets: dict[int, list[Ticket]] = field(default_factory=dict)
 
@@ -74,12 +65,23 @@ class _Group:
             self.raws.pop(number, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A text to store, and the deliver_sm to answer when that is done; group: whose parts `numbers` those brought."""
+
+    text: SmppText
+    tickets: tuple[Ticket, ...]
+    group: _Group | None = field(default=None, repr=False)
+    numbers: tuple[int, ...] = ()
+
+
 class Reassembly:
     """Parts by sender, receiver, reference and number of parts. Moments are seconds of a monotonic clock."""
 
     def __init__(self, hold_seconds: float) -> None:
         self._hold = hold_seconds
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
+        self._displaced: list[_Group] = []
         self._repeats = _Repeats()
 
     def add(self, arrived: Arrived, now: float) -> Ready | None:
@@ -91,19 +93,24 @@ class Reassembly:
             return Ready(text, (arrived.ticket,))
         group = self._groups.get(key)
         if group is None or group.is_another(part, now):
-            group = self._groups[key] = _Group(now, now + self._hold)
+            if group is not None and group.tickets:
+                self._displaced.append(group)
+            group = self._groups[key] = _Group(key, now, now + self._hold)
         if not group.tickets:
             group.due_at = now + self._hold
         group.pieces[part.number] = part.text
         group.raws[part.number] = arrived.raw
         group.tickets.setdefault(part.number, []).append(arrived.ticket)
-        return self._ready(key, group, now) if len(group.pieces) == part.total else None
+        return self._ready(group, now) if len(group.pieces) == part.total else None
 
     def due(self, now: float) -> Iterator[Ready]:
-        """The incomplete texts whose parts were held long enough."""
+        """The incomplete texts whose parts were held long enough, or whose reference a later text has taken."""
+        displaced, self._displaced = self._displaced, []
+        for group in displaced:
+            yield self._ready(group, now)
         for key, group in list(self._groups.items()):
             if group.tickets and now >= group.due_at:
-                yield self._ready(key, group, now)
+                yield self._ready(group, now)
             elif not group.tickets and (now - group.begun_at > JOIN_SECONDS or len(self._groups) > _MOST_KEPT):
                 del self._groups[key]
 
@@ -115,29 +122,31 @@ class Reassembly:
         """What became of a text handed out. Parts that were not stored are forgotten: the SMSC sends them again."""
         if is_stored:
             self._repeats.stored(ready.text, now)
-        group = self._groups.get(ready.key) if ready.key else None
-        if group is None or ready.key is None:
+        group = ready.group
+        if group is None or self._groups.get(group.key) is not group:
             return
         for number in ready.numbers:
             if is_stored:
                 group.stored.add(number)
             group.forget(number)
         if not group.pieces or (is_stored and not ready.text.missing):
-            del self._groups[ready.key]
+            del self._groups[group.key]
 
     def drop_session(self) -> None:
         """The link is gone: parts that were held and not handed over come again in the next session."""
+        self._displaced.clear()
         for key, group in list(self._groups.items()):
             for number in list(group.tickets):
                 group.forget(number)
             if not group.pieces:
                 del self._groups[key]
 
-    def _ready(self, key: Key, group: _Group, now: float) -> Ready:
+    def _ready(self, group: _Group, now: float) -> Ready:
         raw = tuple(pair for number in sorted(group.raws) for pair in group.raws[number])
         numbers, tickets = tuple(group.tickets), tuple(ticket for held in group.tickets.values() for ticket in held)
         group.tickets.clear()
-        return Ready(self._text(key, group.pieces, raw, now, tickets[-1].session), tickets, key, numbers)
+        text = self._text(group.key, group.pieces, raw, now, tickets[-1].session)
+        return Ready(text, tickets, group, numbers)
 
     def _text(self, key: Key, pieces: dict[int, str], raw: Raw, now: float, session: int) -> SmppText:
         sender, to, _, total = key

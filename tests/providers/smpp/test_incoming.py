@@ -248,6 +248,35 @@ def test_two_people_with_the_same_reference_are_not_mixed(smsc, connect):
     assert {one.sender: one.body for one in side.shelf.texts} == {PHONE: "a" * 100, "+218925550000": "b" * 100}
 
 
+def deliver_at_once(server, *messages):
+    """All of them in one read; their sequence numbers."""
+    frames = {next(server.sequences): message for message in messages}
+    server.session.write(b"".join(frame_of(Command.DELIVER_SM, n, one.encode()) for n, one in frames.items()))
+    return list(frames)
+
+
+def test_the_next_text_may_begin_under_the_same_reference_in_the_same_read(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    one, two = parts_of("a" * 100, 2), parts_of("b" * 100, 2)
+    first = server.session.deliver(one[0])
+    wait_idle(side, 0.05)
+    at_once = deliver_at_once(server, one[1], two[0])
+    assert answered(side, server, first, at_once[0]) == [OK] * 2
+    last = server.session.deliver(two[1])
+    assert answered(side, server, at_once[1], last) == [OK] * 2
+    assert [one.body for one in side.shelf.texts] == ["a" * 100, "b" * 100]
+
+
+def test_a_part_whose_rest_never_came_is_stored_when_another_text_takes_its_reference(smsc, connect):
+    server = smsc()
+    side = connect(server.port, part_hold_seconds=3.0).bind()
+    one, two = parts_of("a" * 100, 2), parts_of("b" * 100, 2)
+    sequences = deliver_at_once(server, one[0], *two)
+    assert answered(side, server, *sequences) == [OK] * 3
+    assert [(one.body, one.missing) for one in side.shelf.texts] == [("a" * 50 + "…", (2,)), ("b" * 100, ())]
+
+
 def test_a_server_that_waits_for_each_answer_still_brings_the_whole_text(smsc, connect):
     server = smsc()
     side = connect(server.port).bind()
