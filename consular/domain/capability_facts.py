@@ -1,7 +1,8 @@
 """What is publicly known of gateways and countries, as delivered with a release: domain/data/capabilities.csv.
 
 Columns: gateway, country, usable, sender, sender_note, two_way, links, receipts, source, as_of. yes or no; where nobody
-says, the cautious value stands and the source says so. Costs and rates differ by contract and are not delivered.
+says, the cautious value stands and the source says so. Costs and rates differ by contract and are not delivered: the
+list price of one gateway alone would draw texts to it, since a known cost goes before an unknown one.
 """
 
 from __future__ import annotations
