@@ -32,7 +32,8 @@ class Capability:
     """What a gateway can do in a country. is_usable: texts may go by it at all. is_two_way: replies reach us.
 
     allows_links: texts with links pass. receipts_believable: "delivered" means delivered. rate: parts per second into
-    this country, for previews (sending keeps the gateway's), None: as the gateway's. cost_cents: of one part, in hundredths of `currency`; None: not known.
+    this country, for previews (sending keeps the gateway's), None: as the gateway's. cost_cents: of one part, in
+    hundredths of `currency`; None: not known.
     """
 
     gateway: str
