@@ -14,12 +14,13 @@ from pathlib import Path
 
 import psycopg
 
+from consular.domain.gateways import HTTP, TWILIO
 from consular.drill.pages import PageError
 from consular.drill.world import ROOT
 from consular.embedded import EmbeddedServers
 from consular.processes import ProcessError, exit_on_signals
 from tests.faults import people
-from tests.faults.cases import FIRST, SECOND, big, disk, restoring
+from tests.faults.cases import FIRST, SECOND, big, disk, restoring, takeover
 from tests.faults.desk import Desk
 from tests.faults.judging import Watch, judge
 from tests.faults.play import Play, Stage
@@ -30,7 +31,7 @@ from tests.faults.table import table
 from tests.faults.world import Settings, Site, running
 
 FOLDER = ROOT / "var" / "faults"
-ALL: tuple[Case, ...] = (*FIRST, *SECOND, *restoring.CASES, *big.CASES, *big.LAST, *disk.CASES)
+ALL: tuple[Case, ...] = (*FIRST, *SECOND, *takeover.CASES, *restoring.CASES, *big.CASES, *big.LAST, *disk.CASES)
 Populate = Callable[[Site], dict[str, int]]
 
 
@@ -82,6 +83,7 @@ def _play_all(options: argparse.Namespace) -> list[Verdict]:
     with EmbeddedServers(FOLDER / "servers") as servers:
         for name, cases, populate, settings in (
             *((name, cases, _few, Settings()) for name, cases in small),
+            ("takeover", takeover.CASES, _few, Settings(gateways=(TWILIO, HTTP))),
             ("restore", restoring.CASES, _few, Settings(rate=40.0)),
             ("big", big.CASES, _many, Settings(rate=300.0, lease=30)),
             ("recovery", big.LAST, _some, Settings(rate=200.0, lease=30)),
@@ -118,13 +120,20 @@ def _play_together(
 ) -> list[Verdict]:
     with running(servers, name, FOLDER, settings) as site:
         sizes = populate(site)
-        stage = Stage(site, Desk(site.url), Simulator(site), Poster(site), sizes, random.Random(seed))
+        stage = _stage(site, sizes, seed)
         with Watch(stage) as watch:
             plays = [_act(stage, case, watch) for case in cases]
             _say(f"{name}: waiting for rest")
             watch.settle()
         judge(stage, plays, strictly=name == "big")
     return [play.verdict for play in plays]
+
+
+def _stage(site: Site, sizes: dict[str, int], seed: int) -> Stage:
+    is_real = site.settings.is_real
+    second = Simulator(site.second_url) if is_real else None
+    desk = Desk(site.url, is_real=is_real)
+    return Stage(site, desk, Simulator(site.gateway_url), Poster(site), sizes, random.Random(seed), second)
 
 
 def _act(stage: Stage, case: Case, watch: Watch) -> Play:

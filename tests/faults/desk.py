@@ -13,6 +13,7 @@ from consular.services.officers import add_officer
 PASSWORD = "correct horse battery staple"
 OFFICERS = {"amina": Role.AUTHOR, "boris": Role.APPROVER, "dana": Role.APPROVER}
 TEXT = "Stay indoors and away from windows until tomorrow 08:00."
+_REAL = {"status": "Actual", "confirmation": "THIS IS REAL"}
 
 
 @dataclass(slots=True)
@@ -48,18 +49,19 @@ def sign_in(url: str, name: str) -> Visitor:
 
 
 class Desk:
-    """One author and two approvers, signed in; a crisis for each country."""
+    """One author and two approvers, signed in; a crisis for each country. is_real: no exercise."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_real: bool = False) -> None:
+        self._words = _REAL if is_real else {"status": "Exercise"}
         self.author, self.approver, self.other = (sign_in(url, name) for name in OFFICERS)
         self._crises: dict[str, str] = {}
 
     def crisis(self, country: str) -> str:
-        """The path of the exercise for a country, opened when first asked for."""
+        """The path of the crisis for a country, opened when first asked for."""
         if country not in self._crises:
             self.author.open("/officer/crises/new")
             form = self.author.form("/crises/new")
-            self.author.send(form, title=f"Faults {country}", status="Exercise", countries=country)
+            self.author.send(form, title=f"Faults {country}", countries=country, **self._words)
             self._crises[country] = _path(self.author)
         return self._crises[country]
 

@@ -23,7 +23,10 @@ from tests.faults.play import LONGEST_RECOVERY, OPEN, Play, Stage
 _UNREAD = """
 select (select count(*) from inbound_messages where processed_at is null)
      + (select count(*) from receipt_events where processed_at is null)
+     + (select count(*) from messages where event_id is null and state in ('queued', 'claimed', 'sending', 'unknown'))
 """
+_QUIET_SECONDS = 3.0
+"""The receipts of the last answers to citizens are on their way so long."""
 _ROWS = "select id, possible_duplicate from messages where event_id = %s"
 _UNEXPLAINED = (
     f"select split_part(row, ':', 1)::bigint from ({UNSETTLED.replace(':before', 'now()')}) q where reason is null"
@@ -55,8 +58,11 @@ class Watch:
     def settle(self) -> None:
         """Wait until all have come to rest, at most LONGEST_RECOVERY after the fault of the last."""
         until = max((play.ended_at for play in self._plays), default=0.0) + LONGEST_RECOVERY
-        while time.time() < until and not (all(play.rested_at for play in self._plays) and self._all_read()):
+        quiet_since = time.time()
+        while time.time() < min(until, quiet_since + _QUIET_SECONDS):
             time.sleep(_LOOK_SECONDS)
+            if not (all(play.rested_at for play in self._plays) and self._all_read()):
+                quiet_since = time.time()
 
     def _run(self) -> None:
         while not self._over.wait(_LOOK_SECONDS):
@@ -85,7 +91,7 @@ def judge(stage: Stage, plays: Sequence[Play], *, strictly: bool = False) -> Non
     for play in plays:
         if play.case.check is not None and not play.verdict.skipped and not play.is_broken_off:
             play.case.check(play)
-    log = stage.simulator.log()
+    log = stage.log()
     for play in plays:
         _count(stage, play, log)
     exempt = {number for play in plays for alert in play.alerts for number in alert.exempt}
@@ -98,10 +104,9 @@ def judge(stage: Stage, plays: Sequence[Play], *, strictly: bool = False) -> Non
 def promises(stage: Stage, log: list[dict[str, Any]], *, strictly: bool) -> list[Invariant]:
     """Every promise of the product against its database and what the gateway saw."""
     texts = stage.simulator.acknowledged_texts()
-    rates = {"exercise": stage.site.settings.rate}
     with stage.site.app.app_context():
         try:
-            return check_invariants(log, texts, rates=rates, is_busy=not strictly)
+            return check_invariants(log, texts, rates=stage.site.settings.rates, is_busy=not strictly)
         finally:
             db.session.remove()
             db.engine.dispose()

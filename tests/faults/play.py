@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import psycopg
+import requests
 
 from consular.drill.pages import Visitor
 from tests.faults.desk import Alert, Desk
@@ -35,7 +37,17 @@ class Stage:
     poster: Poster
     sizes: dict[str, int]
     random: random.Random
+    second: Simulator | None = None
     normal_seconds: float = 10.0
+
+    @property
+    def simulators(self) -> list[Simulator]:
+        """Every practice gateway's own door."""
+        return [one for one in (self.simulator, self.second) if one is not None]
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every text that any gateway accepted."""
+        return [row for one in self.simulators for row in one.log()]
 
 
 @dataclass(slots=True)
@@ -151,6 +163,17 @@ class Play:
         """Note what is violated, and go on."""
         if not holds:
             self.verdict.broken.append(sentence)
+
+    def must_alarm(self, name: str, subject: str, seconds: float = 20.0) -> None:
+        """Operators see this alarm at /metrics, within seconds."""
+        line = f'consular_alarm{{alarm="{name}",subject="{subject}"}}'
+
+        def stands() -> bool:
+            with suppress(requests.RequestException):
+                return line in requests.get(f"{self.site.url}/metrics", timeout=10).text
+            return False
+
+        self.must(eventually(stands, seconds), f"nobody is told: no alarm {name} about {subject} at /metrics")
 
     def note(self, sentence: str) -> None:
         """A figure worth a line below the table."""

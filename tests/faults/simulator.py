@@ -8,14 +8,12 @@ from typing import Any
 
 import requests
 
-from tests.faults.world import Site
-
 
 class Simulator:
     """The practice gateway's own door, past the proxy."""
 
-    def __init__(self, site: Site) -> None:
-        self._url = f"{site.gateway_url}/_sim"
+    def __init__(self, gateway_url: str) -> None:
+        self._url = f"{gateway_url}/_sim"
 
     def faults(self, shares: Mapping[str, float] | None = None) -> None:
         """From now on this share of the create requests meets each fault; none without an argument."""

@@ -21,6 +21,7 @@ from flask import Flask
 from config import Config
 from consular import create_app
 from consular.cli.operate import upgrade_schema
+from consular.domain.gateways import EXERCISE
 from consular.drill.world import REAL_ACCOUNTS, ROOT, SENDER
 from consular.embedded import EmbeddedServers
 from consular.extensions import db
@@ -47,7 +48,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """rate: parts per second of the sender. lease: seconds. profile: of the practice gateway."""
+    """rate: parts per second of each sender. lease: seconds. profile: of the practice gateway.
+
+    gateways: whose queues the senders work on. With the real ones' names the same practice gateway plays the first of
+    them and a second one the other, and alerts are real.
+    """
 
     rate: float = 120.0
     lease: int = 20
@@ -55,6 +60,17 @@ class Settings:
     profile: str = "perfect"
     speed: float = 100.0
     latency_ms: float = 200.0
+    gateways: tuple[str, ...] = (EXERCISE,)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether alerts are real ones."""
+        return EXERCISE not in self.gateways
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """What each gateway may be handed over, parts per second."""
+        return dict.fromkeys(self.gateways, self.rate)
 
 
 @dataclass(slots=True)
@@ -68,6 +84,7 @@ class Site:
     proxy: FaultProxy
     app: Flask
     database_url: str
+    second_port: int
     restarts: dict[str, int] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     _down_since: dict[str, float] = field(default_factory=dict)
@@ -88,6 +105,11 @@ class Site:
     def gateway_url(self) -> str:
         """The practice gateway itself, past the proxy."""
         return f"http://127.0.0.1:{self.proxy.target[1]}"
+
+    @property
+    def second_url(self) -> str:
+        """The second practice gateway, where there is one."""
+        return f"http://127.0.0.1:{self.second_port}"
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of a constant query, on a connection of its own."""
@@ -141,7 +163,7 @@ class Site:
 
     def program(self, name: str, changes: Mapping[str, str | None] | None = None) -> Program:
         """How a part is run."""
-        module = _MODULES.get(name.split("-", maxsplit=1)[0], ("workers.worker", "exercise"))
+        module = self._sender(name) if name.startswith("sender-") else _MODULES.get(name.split("-")[0], ())
         argv = [sys.executable, "-m", *module]
         if name in WEB:
             bind = (self.url if name == "web" else self.hooks_url).removeprefix("http://")
@@ -150,6 +172,10 @@ class Site:
         removed: dict[str, str | None] = {key: None for key in _real_accounts()}
         env = {**removed, **self.env, "WEB_WORKERS": "2", "WEB_THREADS": "8", **(changes or {})}
         return Program(name, argv, env=env, cwd=ROOT, grace_s=40.0)
+
+    def _sender(self, name: str) -> tuple[str, ...]:
+        gateways = self.settings.gateways
+        return ("workers.worker", gateways[(int(name.rpartition("-")[2]) - 1) % len(gateways)])
 
     def keep(self) -> None:
         """Start again whatever ended, a second later, as systemd would (Restart=always, RestartSec=1)."""
@@ -186,14 +212,16 @@ def running(servers: EmbeddedServers, name: str, folder: Path, settings: Setting
         _prepare(servers)
         url = _copy(servers, name)
         stack.callback(_dropped, servers, name)
-        gateway, proxied = free_port(), free_port()
+        gateway, proxied, second = free_port(), free_port(), free_port()
         env = _environment(servers, url, settings, proxied)
+        env |= _real_gateways(env, settings, second) if settings.is_real else {}
         app = create_app(Config.from_env(env))
         group = stack.enter_context(ProcessGroup(folder / name))
         proxy = stack.enter_context(FaultProxy(("127.0.0.1", gateway), proxied))
-        site = Site(settings, servers, env, group, proxy, app, url.replace("+psycopg", ""))
-        group.start(_gateway(site))
-        group.wait_ready("gateway", http_ok(f"{site.gateway_url}/_sim/stats"), 60)
+        site = Site(settings, servers, env, group, proxy, app, url.replace("+psycopg", ""), second)
+        for name_, address in _practice_gateways(site).items():
+            group.start(_gateway(site, name_, address))
+            group.wait_ready(name_, http_ok(f"{address}/_sim/stats"), 60)
         for part in (*WEB, *WORKERS):
             site.start(part)
         keeper = threading.Thread(target=site.keep, name="keeper", daemon=True)
@@ -259,11 +287,38 @@ def _prepare(servers: EmbeddedServers) -> None:
         db.engine.dispose()
 
 
-def _gateway(site: Site) -> Program:
+def _real_gateways(env: dict[str, str], settings: Settings, second: int) -> dict[str, str]:
+    """Two real gateways, both on this machine; neither takes replies, so that the first one is chosen first."""
+    account, token = "AC" + secrets.token_hex(16), env["EXERCISE_GATEWAY_AUTH_TOKEN"]
+    return {
+        "TWILIO_BASE_URL": env["EXERCISE_GATEWAY_BASE_URL"],
+        "TWILIO_ACCOUNT_SID": account,
+        "TWILIO_AUTH_TOKEN": token,
+        "TWILIO_FROM": SENDER,
+        "TWILIO_RATE": str(settings.rate),
+        "TWILIO_CONCURRENCY": str(settings.concurrency),
+        "HTTP_GATEWAY_PROFILE": str(Path(__file__).with_name("second.toml")),
+        "HTTP_GATEWAY_URL": f"http://127.0.0.1:{second}/2010-04-01/Accounts/{account}/Messages.json",
+        "HTTP_GATEWAY_FROM": "EMBASSY",
+        "HTTP_GATEWAY_RATE": str(settings.rate),
+        "HTTP_GATEWAY_CONCURRENCY": str(settings.concurrency),
+        "HTTP_GATEWAY_SECRET_ACCOUNT": account,
+        "HTTP_GATEWAY_SECRET_TOKEN": token,
+    }
+
+
+def _practice_gateways(site: Site) -> dict[str, str]:
+    """Address by name of those that are to be started."""
+    first = {"gateway": site.gateway_url}
+    return first | {"second-gateway": site.second_url} if site.settings.is_real else first
+
+
+def _gateway(site: Site, name: str, address: str) -> Program:
     env, settings = site.env, site.settings
+    account = env.get("TWILIO_ACCOUNT_SID", env["EXERCISE_GATEWAY_ACCOUNT_SID"])
     arguments = [
-        *("--port", str(site.proxy.target[1]), "--account-sid", env["EXERCISE_GATEWAY_ACCOUNT_SID"]),
+        *("--port", address.rpartition(":")[2], "--account-sid", account),
         *("--inbound-url", f"{env['WEBHOOK_BASE_URL']}/webhooks/twilio/inbound", "--profile", settings.profile),
         *("--speed", str(settings.speed), "--latency-ms", str(settings.latency_ms)),
     ]
-    return Program("gateway", [sys.executable, "-m", "consular.drill.gateway", *arguments], env=env, cwd=ROOT)
+    return Program(name, [sys.executable, "-m", "consular.drill.gateway", *arguments], env=env, cwd=ROOT)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from consular.loopback import free_port
+from tests.faults.desk import Alert
 from tests.faults.play import Play
 from tests.faults.proxy import Door, Trouble
 from tests.faults.story import Case
@@ -141,32 +144,66 @@ def country_refused(play: Play) -> None:
     before = _struck(play)
     play.simulator.faults({"21408": 1.0})
     alert = play.send("EG")
-    eventually(lambda: bool(play.site.rows("select 1 from country_pauses where country = 'EG'")), 30)
+    _until_country_waits(play)
     play.wait(5.0)
     play.verdict.injected = _struck(play) - before
     play.must(play.verdict.injected <= MOST_REFUSALS, f"the breaker opened after {play.verdict.injected} requests")
     play.must(play.states(alert) == {"queued": alert.people}, f"the rows are {play.states(alert)}, not queued")
+    play.must_alarm("country_refused", "EG by exercise")
+    _mend_country(play, alert)
+
+
+def country_refused_midway(play: Play) -> None:
+    """The same on a line and into a country that have taken texts already."""
+    alert = play.send("EG")
+    play.wait_until_moving(alert)
+    refused = _refuse_midway(play, "21408", _until_country_waits)
+    waiting = play.states(alert).get("queued", 0)
+    play.must(waiting > MOST_REFUSALS, f"only {waiting} texts were left to be refused: the case proves nothing")
+    play.must(waiting + play.gone(alert) == alert.people, f"the rows are {play.states(alert)}, not queued")
+    play.must_alarm("country_refused", "EG by exercise")
+    play.note(f"{refused} requests were refused before {waiting} texts waited")
+    _mend_country(play, alert)
+
+
+def account_refused(play: Play) -> None:
+    """20003 in the middle of an alert: the whole line stops, and goes on by itself a minute later."""
+    alert = play.send()
+    play.wait_until_moving(alert)
+    _refuse_midway(play, "20003", _until_line_waits)
+    play.must_alarm("account_refused", "exercise")
     play.simulator.faults()
-    play.site.rows("update country_pauses set paused_until = now() where country = 'EG'")
     play.fault_is_over()
     play.must(play.wait_until_gone(alert, 120), "not all texts left after the repair")
 
 
-def account_refused(play: Play) -> None:
-    """20003 in the middle of an alert: the whole line stops."""
-    alert = play.send()
-    play.wait_until_moving(alert)
+def _refuse_midway(play: Play, fault: str, wait: Callable[[Play], None]) -> int:
+    """From now on all is refused: the number of requests that were, when the breaker is open."""
     before = _struck(play)
-    play.simulator.faults({"20003": 1.0})
-    eventually(lambda: bool(play.site.rows("select 1 from senders where pause_reason like 'account%%'")), 20)
+    play.simulator.faults({fault: 1.0})
+    wait(play)
     play.wait(3.0)
     refused = _struck(play) - before
     play.wait(5.0)
     play.verdict.injected = _struck(play) - before
-    play.must(refused == play.verdict.injected, "requests went on after the account was refused")
-    play.must(refused <= MOST_REFUSALS, f"the breaker opened after {refused} requests")
+    play.must(refused == play.verdict.injected, "requests went on after the refusal")
+    play.must(0 < refused <= MOST_REFUSALS, f"the breaker opened after {refused} requests")
+    return refused
+
+
+def _until_country_waits(play: Play) -> None:
+    query = "select 1 from country_pauses where country = 'EG' and paused_until > now()"
+    eventually(lambda: bool(play.site.rows(query)), 30)
+
+
+def _until_line_waits(play: Play) -> None:
+    query = "select 1 from senders where pause_reason like 'account%%' and paused_until > now()"
+    eventually(lambda: bool(play.site.rows(query)), 20)
+
+
+def _mend_country(play: Play, alert: Alert) -> None:
     play.simulator.faults()
-    play.site.rows("update senders set paused_until = now() where gateway = 'exercise'")
+    play.site.rows("update country_pauses set paused_until = now() where country = 'EG'")
     play.fault_is_over()
     play.must(play.wait_until_gone(alert, 120), "not all texts left after the repair")
 
@@ -227,6 +264,13 @@ def _until_tried(play: Play, alert: object, seconds: float = 60.0) -> None:
 CASES = [
     Case("F15", "country refused (21408)", "P5", "<= 20 requests; all leave once after", country_refused, is_ci=True),
     Case("F15b", "account refused (20003)", "P5", "<= 20 requests; all leave once after", account_refused),
+    Case(
+        "F15c",
+        "country refused in mid-alert",
+        "P5",
+        "<= 20 requests; all leave once after",
+        country_refused_midway,
+    ),
     Case("F27", "the gateway's name is not found", "P5", "not sent, nothing in doubt", no_names),
     Case("F10", "429, 429 with Retry-After 20", "P5", "rate falls within 5 s, the wait is kept", too_many),
     Case(
