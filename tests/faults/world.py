@@ -163,7 +163,7 @@ class Site:
 
     def program(self, name: str, changes: Mapping[str, str | None] | None = None) -> Program:
         """How a part is run."""
-        module = self._sender(name) if name.startswith("sender-") else _MODULES.get(name.split("-")[0], ())
+        module = self._sender(name) if name.startswith("sender-") else _MODULES.get(name.partition("-")[0], ())
         argv = [sys.executable, "-m", *module]
         if name in WEB:
             bind = (self.url if name == "web" else self.hooks_url).removeprefix("http://")
