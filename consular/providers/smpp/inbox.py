@@ -63,7 +63,7 @@ class Inbox:
         self._own: list[SmppReceipt] = []
 
     def delivered(self, pdu: Pdu) -> None:
-        """Take in one deliver_sm; what cannot be read at all is refused for good, so that it does not come for ever."""
+        """Take in one deliver_sm; one whose sender cannot even be read is refused for good: it would come for ever."""
         ticket = Ticket(self._link.session, pdu.sequence)
         try:
             message = ShortMessage.decode(pdu.body)

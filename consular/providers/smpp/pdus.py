@@ -18,6 +18,9 @@ TLV_NETWORK_ERROR_CODE = 0x0423
 TLV_MESSAGE_PAYLOAD = 0x0424
 TLV_MESSAGE_STATE = 0x0427
 
+_UNLIKE_WORDS = frozenset((*range(0x0201, 0x0211), *range(0x0302, 0x0305), 0x0381, *range(0x1400, 0x1500)))
+"""Tags, of the standard or an operator's own, on texts from phones that are the beginning of words in no alphabet."""
+
 _LONGEST_ADDRESS = 21
 _LONGEST_MESSAGE_ID = 65
 
@@ -69,7 +72,8 @@ class BindTransceiver:
 class ShortMessage:
     """submit_sm and deliver_sm, which have the same fields (sections 4.4.1 and 4.6.1).
 
-    tlvs: (tag, value) in order, whatever the tag. payload is the text's octets, wherever the sender put them.
+    tlvs: (tag, value) in order, whatever the tag. rest: the octets at the end that are no optional parameter. is_cut:
+    it ends inside a field after the source, whose value is what there is of it, and later fields have none.
     """
 
     source: Address
@@ -86,6 +90,8 @@ class ShortMessage:
     replace_if_present_flag: int = 0
     sm_default_msg_id: int = 0
     tlvs: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
+    rest: bytes = field(default=b"", repr=False)
+    is_cut: bool = False
 
     def encode(self) -> bytes:
         """The body. Raises CodecError when a value does not fit into its field."""
@@ -103,22 +109,31 @@ class ShortMessage:
                 _octets(self.sm_default_msg_id, len(self.short_message)),
                 self.short_message,
                 *(_tlv(tag, value) for tag, value in self.tlvs),
+                self.rest,
             )
         )
 
     @classmethod
     def decode(cls, body: bytes) -> ShortMessage:
-        """From a body, liberal about lengths. Raises CodecError."""
+        """From a body, as far as it can be read. Raises CodecError when not even the source can be."""
         f = Fields(body)
-        service_type = f.text()
-        source, destination = Address.read(f), Address.read(f)
+        service_type, source = f.text(), Address.read(f)
+        try:
+            return cls._after_source(f, service_type, source)
+        except CodecError:
+            return cls(source=source, destination=Address(), service_type=service_type, rest=f.rest(), is_cut=True)
+
+    @classmethod
+    def _after_source(cls, f: Fields, service_type: str, source: Address) -> ShortMessage:
+        destination = Address.read(f)
         esm_class, protocol_id, priority_flag = f.octets(3)
         schedule_delivery_time, validity_period = f.text(), f.text()
         registered_delivery, replace_if_present_flag, data_coding, sm_default_msg_id, length = f.octets(5)
+        short_message = f.up_to(length)
         return cls(
             source=source,
             destination=destination,
-            short_message=f.octets(length),
+            short_message=short_message,
             esm_class=esm_class,
             data_coding=data_coding,
             registered_delivery=registered_delivery,
@@ -130,6 +145,8 @@ class ShortMessage:
             replace_if_present_flag=replace_if_present_flag,
             sm_default_msg_id=sm_default_msg_id,
             tlvs=f.tlvs(),
+            rest=f.rest(),
+            is_cut=len(short_message) < length,
         )
 
     def tlv(self, tag: int) -> bytes | None:
@@ -138,8 +155,18 @@ class ShortMessage:
 
     @property
     def payload(self) -> bytes:
-        """short_message, or message_payload when that one is used instead."""
-        return self.short_message or self.tlv(TLV_MESSAGE_PAYLOAD) or b""
+        """The text's octets: short_message, or message_payload when that one is used instead, as far as it came."""
+        return self.short_message or self.tlv(TLV_MESSAGE_PAYLOAD) or self._cut_payload()
+
+    @property
+    def may_lack_words(self) -> bool:
+        """Whether words of the text may be missing, or stand among the octets nobody could read. Padding holds none,
+        nor does an optional parameter with a wrong length."""
+        is_padding = not self.rest.strip(b"\0")
+        return self.is_cut or not (is_padding or int.from_bytes(self.rest[:2], "big") in _UNLIKE_WORDS)
+
+    def _cut_payload(self) -> bytes:
+        return self.rest[4:] if self.rest.startswith(TLV_MESSAGE_PAYLOAD.to_bytes(2, "big")) else b""
 
 
 def encode_message_id(message_id: str) -> bytes:

@@ -8,7 +8,7 @@ the whole follows as a further text as soon as the missing parts come.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -50,6 +50,7 @@ class _Group:
     due_at: float
     pieces: dict[int, str] = field(default_factory=dict, repr=False)
     raws: dict[int, Raw] = field(default_factory=dict, repr=False)
+    cut: set[int] = field(default_factory=set)
     stored: set[int] = field(default_factory=set)
     tickets: dict[int, list[Ticket]] = field(default_factory=dict)
 
@@ -89,7 +90,8 @@ class Reassembly:
         part = arrived.part
         key = (arrived.sender, arrived.to, part.reference, part.total)
         if part.total == 1:
-            text = self._text(key, {1: part.text}, arrived.raw, now, arrived.ticket.session)
+            cut = {1} if part.may_lack_words else set[int]()
+            text = self._text(key, {1: part.text}, cut, arrived.raw, now, arrived.ticket.session)
             return Ready(text, (arrived.ticket,))
         group = self._groups.get(key)
         if group is None or group.is_another(part, now):
@@ -100,6 +102,7 @@ class Reassembly:
             group.due_at = now + self._hold
         group.pieces[part.number] = part.text
         group.raws[part.number] = arrived.raw
+        (group.cut.add if part.may_lack_words else group.cut.discard)(part.number)
         group.tickets.setdefault(part.number, []).append(arrived.ticket)
         return self._ready(group, now) if len(group.pieces) == part.total else None
 
@@ -129,7 +132,7 @@ class Reassembly:
             if is_stored:
                 group.stored.add(number)
             group.forget(number)
-        if not group.pieces or (is_stored and not ready.text.missing):
+        if not group.pieces or (is_stored and len(group.pieces) == ready.text.parts):
             del self._groups[group.key]
 
     def drop_session(self) -> None:
@@ -145,12 +148,14 @@ class Reassembly:
         raw = tuple(pair for number in sorted(group.raws) for pair in group.raws[number])
         numbers, tickets = tuple(group.tickets), tuple(ticket for held in group.tickets.values() for ticket in held)
         group.tickets.clear()
-        text = self._text(group.key, group.pieces, raw, now, tickets[-1].session)
+        text = self._text(group.key, group.pieces, group.cut, raw, now, tickets[-1].session)
         return Ready(text, tickets, group, numbers)
 
-    def _text(self, key: Key, pieces: dict[int, str], raw: Raw, now: float, session: int) -> SmppText:
+    def _text(
+        self, key: Key, pieces: Mapping[int, str], cut: Collection[int], raw: Raw, now: float, session: int
+    ) -> SmppText:
         sender, to, _, total = key
-        missing = tuple(number for number in range(1, total + 1) if number not in pieces)
+        missing = tuple(number for number in range(1, total + 1) if number not in pieces or number in cut)
         body = "".join(pieces.get(number, GAP) for number in range(1, total + 1))
         message_id = self._repeats.id_of(sender, (to, body, raw), now, session)
         return SmppText(message_id, sender, to, body, total, missing, raw)

@@ -65,8 +65,9 @@ class SmppReceipt:
 class SmppText:
     """A text from a phone. message_id: ours, the same when the SMSC delivers the same text again within minutes.
 
-    missing: numbers of the parts that had not come when this had to be stored; when they come later, the whole text is
-    handed over as a further SmppText. sender is the network's word; body is exact and may hold any sign, even NUL.
+    missing: numbers of the parts that had not come when this had to be stored, or of which words may be missing; when
+    they come later, the whole text is handed over as a further SmppText. sender is the network's word; body is exact
+    and may hold any sign, even NUL.
     """
 
     message_id: str
@@ -89,12 +90,13 @@ class ReceiptWords:
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """A text, or part `number` of `total` under `reference`, decoded."""
+    """A text, or part `number` of `total` under `reference`, decoded. may_lack_words: it may not be all of it."""
 
     text: str = field(repr=False)
     reference: int = 0
     total: int = 1
     number: int = 1
+    may_lack_words: bool = False
 
 
 def receipt_words(message: ShortMessage) -> ReceiptWords | None:
@@ -129,7 +131,7 @@ def text_part(message: ShortMessage, *, default_is_latin_1: bool = False) -> Tex
     elif (given := _place_in_tlvs(message)) is not None:
         place = given
     text = alphabets.decode(octets, message.data_coding, default_is_latin_1=default_is_latin_1)
-    return TextPart(text, *place)
+    return TextPart(text, *place, may_lack_words=message.may_lack_words)
 
 
 def phone(address: Address, home_code: str = "") -> str:
@@ -157,7 +159,8 @@ def raw_fields(message: ShortMessage) -> Raw:
         ("data_coding", str(message.data_coding)),
         ("short_message", message.short_message.hex()),
     )
-    return named + tuple((f"tlv_{tag:04x}", value.hex()) for tag, value in message.tlvs)
+    unread = (("unread", message.rest.hex()),) if message.rest else ()
+    return named + tuple((f"tlv_{tag:04x}", value.hex()) for tag, value in message.tlvs) + unread
 
 
 def _stat(message: ShortMessage, said: dict[str, str]) -> str:

@@ -14,6 +14,7 @@ LAST_SEQUENCE = 0x7FFFFFFF
 RESPONSE = 0x80000000
 
 _HEADER = struct.Struct(">IIII")
+_TLV = struct.Struct(">HH")
 
 
 class CodecError(ValueError):
@@ -123,13 +124,34 @@ class Fields:
         self._at = end + 1
         return taken.decode("latin-1")
 
+    def up_to(self, count: int) -> bytes:
+        """`count` octets, or what there is of them."""
+        return self.octets(min(count, len(self._body) - self._at))
+
+    def rest(self) -> bytes:
+        """What was not read."""
+        return self._body[self._at :]
+
     def tlvs(self) -> tuple[tuple[int, bytes], ...]:
-        """The optional parameters up to the end, in order."""
-        found = []
-        while not self.is_over:
-            tag, length = struct.unpack(">HH", self.octets(4))
-            found.append((tag, self.octets(length)))
+        """The optional parameters, in order, as far as they can be read. Some SMSCs put a NUL before them."""
+        found, end = _tlvs(self._body, self._at)
+        if end < len(self._body) and self._body[self._at] == 0:
+            after_nul = _tlvs(self._body, self._at + 1)
+            found, end = after_nul if after_nul[1] == len(self._body) else (found, end)
+        self._at = end
         return tuple(found)
+
+
+def _tlvs(body: bytes, at: int) -> tuple[list[tuple[int, bytes]], int]:
+    found = []
+    while at + _TLV.size <= len(body):
+        tag, length = _TLV.unpack_from(body, at)
+        end = at + _TLV.size + length
+        if end > len(body):
+            break
+        found.append((tag, body[at + _TLV.size : end]))
+        at = end
+    return found, at
 
 
 def c_string(text: str, longest: int) -> bytes:

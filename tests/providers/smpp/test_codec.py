@@ -69,6 +69,21 @@ def test_a_short_message_comes_back_as_it_was(message):
     assert ShortMessage.decode(message.encode()) == message
 
 
+@given(short_messages(), st.binary(max_size=40))
+def test_whatever_follows_the_mandatory_part_the_words_and_the_sound_parameters_are_read(message, more):
+    read = ShortMessage.decode(message.encode() + more)
+    assert (read.source, read.destination, read.short_message) == (
+        message.source,
+        message.destination,
+        message.short_message,
+    )
+    assert read.tlvs[: len(message.tlvs)] == message.tlvs
+    assert sum(4 + len(value) for _, value in read.tlvs[len(message.tlvs) :]) + len(read.rest) in (
+        len(more),
+        len(more) - more.startswith(b"\0"),
+    )
+
+
 @given(binds())
 def test_a_bind_comes_back_as_it_was(bind):
     assert BindTransceiver.decode(bind.encode()) == bind

@@ -356,6 +356,72 @@ def test_held_parts_come_again_in_the_next_session(smsc, connect):
     assert [one.body for one in side.shelf.texts] == ["y" * 100]
 
 
+ODD_ENDS = {
+    "one padding octet": b"\0",
+    "padding": b"\0\0\0",
+    "half a header": b"\x02\x04",
+    "a length beyond the end": b"\x14\x01\x00\x09abc",
+    "a padding octet before a sound one": b"\0\x02\x04\x00\x02\x00\x07",
+    "a sound one before an unsound one": b"\x02\x04\x00\x02\x00\x07\x14\x01\x00\x09abc",
+}
+
+
+@pytest.mark.parametrize("rest", ODD_ENDS.values(), ids=ODD_ENDS)
+def test_a_text_with_an_unreadable_optional_parameter_is_read_and_nothing_of_it_is_thrown_away(smsc, connect, rest):
+    server = smsc()
+    side = connect(server.port).bind()
+    assert answered(side, server, server.session.deliver(text(PHONE, b"2", rest=rest))) == [OK]
+    (one,) = side.shelf.texts
+    assert (one.sender, one.body) == (PHONE, "2")
+    kept = "".join(value for name, value in one.raw if name == "unread" or name.startswith("tlv_"))
+    assert rest[-2:].hex() in kept or not rest.strip(b"\0")
+
+
+@pytest.mark.parametrize("rest", [b"\0", b"\x14\x01\x00\x09abc"])
+def test_a_receipt_with_an_unreadable_optional_parameter_finds_its_attempt(smsc, connect, rest):
+    server = smsc()
+    side = connect(server.port)
+    request = sms()
+    (result,) = side.send(request)
+    sequence = server.session.deliver(receipt(result.provider_message_id, PHONE, rest=rest))
+    assert answered(side, server, sequence) == [OK]
+    assert [(one.attempt_id, one.status) for one in side.shelf.receipts] == [(request.attempt_id, "DELIVRD")]
+
+
+CUT = {
+    "the length of the text is too short": (
+        text(PHONE, b"I am safe", rest=b" but my son is not").encode(),
+        "I am safe",
+    ),
+    "the length of the text is too long": (text(PHONE, b"1", rest=b"").encode()[:-2] + b"\x091", "1"),
+    "the payload ends early": (text(PHONE, b"", rest=b"\x04\x24\x00\x09help").encode(), "help"),
+    "it ends after the sender": (b"\0\1\x01218912345678\0\1\x01218910000000", ""),
+}
+
+
+@pytest.mark.parametrize(("body", "words"), CUT.values(), ids=CUT)
+def test_what_may_be_half_a_text_is_kept_and_said_to_be_half(smsc, connect, body, words):
+    server = smsc()
+    side = connect(server.port).bind()
+    server.session.write(frame_of(Command.DELIVER_SM, 900, body))
+    assert answered(side, server, 900) == [OK]
+    (one,) = side.shelf.texts
+    assert (one.sender, one.body, one.parts, one.missing) == (PHONE, words, 1, (1,))
+
+
+def test_a_part_that_may_be_half_makes_the_whole_half(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    first, last = parts_of("a" * 100, 2)
+    odd = text(PHONE, last.short_message, 8, 0x40, rest=b" and more")
+    sequences = [server.session.deliver(one) for one in (first, odd)]
+    assert answered(side, server, *sequences) == [OK] * 2
+    assert [(one.body, one.missing) for one in side.shelf.texts] == [("a" * 100, (2,))]
+    again = [server.session.deliver(one) for one in (first, last)]
+    assert answered(side, server, *again) == [OK] * 2
+    assert side.shelf.texts[-1].missing == ()
+
+
 def test_a_deliver_sm_nobody_can_read_is_refused_for_good_and_the_session_goes_on(smsc, connect):
     server = smsc()
     side = connect(server.port).bind()
