@@ -57,7 +57,12 @@ order by a.recorded_at
 
 _NAME = text("""
 update receipt_events e set attempt_id = b.attempt_id, provider_message_id = b.pid
-from unnest(cast(:ids as uuid[]), cast(:attempts as uuid[]), cast(:pids as text[])) as b (id, attempt_id, pid)
+from (
+    select distinct on (f.attempt_id, f.pid, w.status, w.error_code) w.id, f.attempt_id, f.pid
+    from unnest(cast(:ids as uuid[]), cast(:attempts as uuid[]), cast(:pids as text[])) as f (id, attempt_id, pid)
+    join receipt_events w on w.id = f.id
+    order by f.attempt_id, f.pid, w.status, w.error_code, w.received_at, w.id
+) b
 where e.id = b.id and not exists (
     select 1 from receipt_events o where o.gateway = e.gateway and o.provider_message_id = b.pid
     and o.status = e.status and o.error_code = e.error_code and o.attempt_id = b.attempt_id)
@@ -97,7 +102,8 @@ def sent_as(session: AnySession, ids: Collection[str]) -> Sequence[Row[Any]]:
 
 
 def name_attempts(session: AnySession, found: Mapping[UUID, tuple[UUID, str]]) -> set[UUID]:
-    """Note (attempt, its id at the SMSC) of receipts; those left out say again what another one said."""
+    """Note (attempt, its id at the SMSC) of receipts; those left out say again what another one says, be
+    it one of these."""
     values = {
         "ids": list(found),
         "attempts": [attempt for attempt, _ in found.values()],

@@ -107,3 +107,24 @@ def test_the_same_receipt_again_is_stale(session):
         "applied",
         "stale",
     ]
+
+
+@pytest.mark.parametrize("said", [("1A2B", "6699"), ("1a2b", "001A2B"), ("1a2b", "1A2B", "00006699")])
+def test_the_same_receipt_in_two_spellings_at_once_is_one_and_stops_nobody_elses(session, said):
+    send(session, "1a2b", "77")
+    for one in said:
+        report(one)
+    report("77", 2)
+    apply()
+    assert states(session) == {"delivered": 2}
+    results = sorted(row.result for row in rows(session, "select result from receipt_events"))
+    assert results == ["applied", "applied", *["stale"] * (len(said) - 1)]
+
+
+def test_what_two_receipts_say_differently_of_one_text_is_both_kept(session):
+    send(session, "1a2b")
+    report("1A2B", status="ACCEPTD")
+    report("6699")
+    apply()
+    assert states(session) == {"delivered": 1}
+    assert rows(session, "select count(*) from receipt_events where attempt_id is not null") == [(2,)]
