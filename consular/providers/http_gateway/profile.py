@@ -1,6 +1,5 @@
 """How one operator wants its texts and how it answers, as data; wrong profiles are refused when they are read."""
 
-import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -151,6 +150,6 @@ def require(is_right: object, message: str) -> None:
 def require_charset(name: str) -> None:
     """Raise ProfileError unless Python can read and write the charset."""
     try:
-        codecs.lookup(name)
+        "1".encode(name).decode(name)
     except (LookupError, ValueError):
-        raise ProfileError("The profile names a charset that nobody knows.") from None
+        raise ProfileError("The profile names a charset that nobody knows, or that is none.") from None

@@ -138,6 +138,12 @@ BAD = {
     "POST without a body": (GOOD.replace("[request.form]", "[request.query]"), "POST with one of"),
     "two bodies": (GOOD.replace("[request]", '[request]\nbody = "x"'), "POST with one of"),
     "a charset nobody knows": (GOOD.replace("[request]", '[request]\ncharset = "klingon"'), "charset"),
+    "a codec that is no charset": (GOOD.replace("[request]", '[request]\ncharset = "hex"'), "charset"),
+    "a codec that writes no text": (GOOD.replace("[request]", '[request]\ncharset = "undefined"'), "charset"),
+    "texts in a codec that is no charset": (
+        GOOD + "[inbound]\nsender = 's'\ntext = 't'\ndefault_charset = 'rot13'\n",
+        "charset",
+    ),
     "a value without quotation marks": (GOOD.replace('"{to}"', "1"), "quotation marks"),
     "a state that no receipt has": (GOOD + '[receipts]\nstatus="s"\n[receipts.states]\n1="queued"\n', "among accepted"),
     "a header with a line in it": (GOOD + '[request.headers]\n"X: 1\\r\\nY" = "1"\n', "name of a header"),
