@@ -74,11 +74,14 @@ select distinct on (k.gateway, k.endpoint_index) {_FACTS} where k.day >= cast(:s
 order by k.gateway, k.endpoint_index, k.created_at desc
 """)
 
-_OF_PATHS = text(f"""
-select {_FACTS} where k.id in (
+_NEWEST = """
+where k.id in (
     select distinct on (c.gateway, c.country) c.id from canaries c
-    order by c.gateway, c.country, c.created_at desc, c.id)
-""")
+    order by c.gateway, c.country, c.created_at desc, c.id
+)
+"""
+
+_OF_PATHS = text(f"select {_FACTS} {_NEWEST}")
 
 _HISTORY = text(f"select {_FACTS} order by k.created_at desc, k.gateway, k.id limit :limit")
 
