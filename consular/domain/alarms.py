@@ -25,9 +25,12 @@ class Alarm:
 
     @property
     def limit(self) -> str:
-        """The threshold as people read it: "60 s", "36 h", "0 texts"."""
+        """The threshold as people read it: "above 60 s", "above 36 h", and "at once" for none."""
+        if self.threshold == 0:
+            return "at once"
         hours, rest = divmod(self.threshold, 3600)
-        return f"{hours:,.0f} h" if self.unit == "s" and hours and not rest else f"{self.threshold:,.0f} {self.unit}"
+        in_hours = self.unit == "s" and hours and not rest
+        return f"above {hours:,.0f} h" if in_hours else f"above {self.threshold:,.0f} {self.unit}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,10 @@ def test_every_alarm_says_in_one_sentence_what_to_do(name):
 @pytest.mark.parametrize(
     ("name", "limit"),
     [
-        ("messages_waiting", "60 s"),
-        ("path_unproven", "36 h"),
-        ("sender_throttled", "5 s pause"),
-        ("messages_held", "0 texts"),
+        ("messages_waiting", "above 60 s"),
+        ("path_unproven", "above 36 h"),
+        ("sender_throttled", "above 5 s pause"),
+        ("messages_held", "at once"),
     ],
 )
 def test_a_threshold_is_told_with_its_unit(name, limit):
