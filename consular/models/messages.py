@@ -128,7 +128,10 @@ class Message(Base):
 
 
 class MessageAttempt(Base):
-    """One try to hand a message to a gateway; append-only, written when its outcome is known or its lease is over."""
+    """One try to hand a message to a gateway; append-only, written when its outcome is known or its lease is over.
+
+    parts: how many SMS parts the text had, the unit of a sender's rate; null for a try whose worker could not tell.
+    """
 
     __tablename__ = "message_attempts"
     __table_args__ = (
@@ -156,6 +159,7 @@ class MessageAttempt(Base):
     provider_message_id: Mapped[str | None] = mapped_column(String(64))
     error_code: Mapped[str | None] = mapped_column(String(32))
     latency_seconds: Mapped[float | None] = mapped_column(Float)
+    parts: Mapped[int | None] = mapped_column(SmallInteger)
     recorded_at: Mapped[Moment] = mapped_column(server_default=func.now())
 
 

@@ -93,15 +93,14 @@ with r as (
     select * from unnest(cast(:ids as bigint[]), cast(:attempts as uuid[]), cast(:states as text[]), cast(:outcomes as
     text[]),
         cast(:provider_ids as text[]), cast(:errors as text[]), cast(:reasons as text[]), cast(:statuses as int[]),
-        cast(:latencies as float8[]), cast(:waits as float8[]), cast(:ages as float8[]))
-    as r (id, attempt_id, state, outcome, provider_id, error, reason, http_status, latency, wait, age)
+        cast(:latencies as float8[]), cast(:waits as float8[]), cast(:ages as float8[]),
+        cast(:parts as smallint[]))
+    as r (id, attempt_id, state, outcome, provider_id, error, reason, http_status, latency, wait, age, parts)
 ), tried as (
     insert into message_attempts (id, message_id, gateway, worker, started_at, outcome, http_status,
-    provider_message_id,
-                                  error_code, latency_seconds)
+    provider_message_id, error_code, latency_seconds, parts)
     select attempt_id, id, :gateway, :worker, now() - age * interval '1 second', outcome, http_status,
-    provider_id, error,
-           latency from r
+    provider_id, error, latency, parts from r
     on conflict (id) do nothing
 ), before as (
     select m.id, m.state, m.event_id from messages m join r on r.id = m.id order by m.id for update of m
@@ -136,7 +135,7 @@ from mine where m.id = mine.id
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
     """One line of _RECORD. latency: of the answer; wait: until it may be tried again; age: since it was handed over; in
-    seconds."""
+    seconds. parts: None when the worker does not know any more."""
 
     id: int
     attempt_id: UUID
@@ -149,6 +148,7 @@ class OutcomeRow:
     latency: float
     wait: float
     age: float = 0.0
+    parts: int | None = None
 
 
 def claim(
@@ -201,6 +201,7 @@ def record(
         "latencies": [row.latency for row in rows],
         "waits": [row.wait for row in rows],
         "ages": [row.age for row in rows],
+        "parts": [row.parts for row in rows],
     }
     return session.execute(_RECORD, values).all()
 

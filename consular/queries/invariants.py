@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 
 from consular.domain.triage import Standing, Stated
 from consular.extensions import db
-from consular.queries.promises import FASTEST, PROMISES, UNSETTLED
+from consular.queries.promises import FASTEST, LEFT_IN, PROMISES, UNSETTLED
 from consular.queries.statuses import Key
 
 MOST_NAMED = 10
@@ -64,12 +64,12 @@ def database_now() -> datetime:
 
 def offenders(name: str, before: datetime | None = None) -> tuple[int, list[str]]:
     """How many rows break the promise, and the first of them. before: work that arrived later may be unfinished."""
-    return _named(PROMISES[name][1], "", before)
+    return _named(PROMISES[name][1], "", _until(before))
 
 
 def unsettled(before: datetime | None = None, *, even_with_reason: bool = False) -> tuple[int, list[str]]:
     """Messages that are neither terminal nor held since `before`, without or even with a reason to wait."""
-    return _named(UNSETTLED, "" if even_with_reason else "where reason is null", before)
+    return _named(UNSETTLED, "" if even_with_reason else "where reason is null", _until(before))
 
 
 def reasons() -> dict[str, int]:
@@ -78,13 +78,17 @@ def reasons() -> dict[str, int]:
     return {str(reason): int(count) for reason, count in db.session.execute(text(query), {"before": "infinity"})}
 
 
-def _named(query: str, condition: str, before: datetime | None) -> tuple[int, list[str]]:
+def _until(before: datetime | None) -> dict[str, object]:
+    return {"before": before or "infinity"}
+
+
+def _named(query: str, condition: str, values: dict[str, object]) -> tuple[int, list[str]]:
     statement = f"""
         with broken (name) as materialized (select * from ({query}) q {condition})
         select (select count(*) from broken), array(select name from broken limit {MOST_NAMED})
     """  # noqa: S608 - constants of queries.promises
-    values = {"before": before or "infinity"} if ":before" in query else {}
-    count, first = db.session.execute(text(statement), values).one()
+    named = {name: value for name, value in values.items() if f":{name}" in query}
+    count, first = db.session.execute(text(statement), named).one()
     return int(count), [str(row) for row in first]
 
 
@@ -101,8 +105,14 @@ def under_way(numbers: Sequence[int], before: datetime) -> set[int]:
 
 
 def fastest_windows() -> Sequence[Row[Any]]:
-    """Per gateway the ten seconds in which most texts left: (gateway, at: their end, texts)."""
+    """Per gateway the ten seconds in which most parts left: (gateway, at: their end, parts, longest: parts of a
+    text)."""
     return db.session.execute(text(FASTEST)).all()
+
+
+def left_in(gateway: str, at: datetime) -> tuple[int, list[str]]:
+    """How many texts left by the gateway in the ten seconds until then, and the first of them."""
+    return _named(LEFT_IN, "", {"gateway": gateway, "at": at})
 
 
 def inbound_ids() -> set[str]:

@@ -204,12 +204,25 @@ where m.state in ('queued', 'claimed', 'sending', 'unknown') and m.updated_at < 
 """
 """I1 and I8: rows that are neither terminal nor held, with the reason why they may wait, if there is one."""
 
-FASTEST = f"""
-select distinct on (gateway) gateway, at, texts from (
-    select gateway, at, count(*) over (partition by gateway order by at
-        range between interval '10 seconds' preceding and current row) as texts
-    from (select a.gateway, {LEFT_AT} as at from message_attempts a join messages m on m.id = a.message_id
-          where a.started_at is not null and a.error_code is distinct from 'lease') tries
-) windows order by gateway, texts desc
+_LEFT = f"""
+select a.gateway, a.message_id, {LEFT_AT} as at, coalesce(a.parts, 1) as parts
+from message_attempts a join messages m on m.id = a.message_id
+where a.started_at is not null and a.error_code is distinct from 'lease'
 """  # noqa: S608
-"""I11: the fullest ten seconds of each sender."""
+
+FASTEST = f"""
+select distinct on (gateway) gateway, at, parts, longest from (
+    select gateway, at, sum(parts) over (partition by gateway order by at
+        range between interval '10 seconds' preceding and current row) as parts,
+        max(parts) over (partition by gateway) as longest
+    from ({_LEFT}) tries
+) windows order by gateway, parts desc
+"""  # noqa: S608
+"""I11: the ten seconds of each sender in which most parts left. parts: how many; longest: of one text. The parts of a
+try whose worker could not write them down are counted as one."""
+
+LEFT_IN = f"""
+select distinct message_id::text from ({_LEFT}) tries
+where gateway = :gateway and at between cast(:at as timestamptz) - interval '10 seconds' and :at
+"""  # noqa: S608
+"""I11: the texts in such ten seconds."""

@@ -176,6 +176,7 @@ class Recorder:
             latency=result.latency_seconds,
             wait=after.retry_in_seconds,
             age=now - self._left_at.get(result.attempt_id, now),
+            parts=prepared.parts if prepared else None,
         )
 
     def _silence(self, results: Sequence[SmsResult]) -> tuple[bool, bool]:

@@ -177,13 +177,14 @@ def _says_in_form(raw: Sequence[tuple[str, str]], sender: str, body: str) -> boo
 
 def _paced(rates: Mapping[str, float]) -> Invariant:
     fullest = invariants.fastest_windows()
-    told = [f"{row.gateway}: {row.texts} in {_WINDOW_SECONDS} s until {row.at:%H:%M:%S}" for row in fullest]
-    is_kept = all(row.texts <= _allowed(rates[row.gateway]) for row in fullest if row.gateway in rates)
-    return Invariant("senders_keep_their_rate", is_kept, ", ".join(told) or "0 texts", "I11")
+    too_full = [row for row in fullest if row.gateway in rates and row.parts > _allowed(rates[row.gateway], row)]
+    told = [f"{row.gateway}: {row.parts} parts in {_WINDOW_SECONDS} s until {row.at:%H:%M:%S}" for row in fullest]
+    named = [_list(*invariants.left_in(row.gateway, row.at)) for row in too_full]
+    return Invariant("senders_keep_their_rate", not too_full, "; ".join([", ".join(told) or "0 parts", *named]), "I11")
 
 
-def _allowed(rate: float) -> float:
-    return rate * _WINDOW_SECONDS * _TOLERANCE + 1
+def _allowed(rate: float, row: Any) -> float:
+    return rate * _WINDOW_SECONDS * _TOLERANCE + int(row.longest)
 
 
 def _against_gateway(seen: Seen, before: datetime | None) -> Iterator[Invariant]:

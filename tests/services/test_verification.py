@@ -10,9 +10,11 @@ from consular.clock import utc_now
 from consular.domain.alerts import AlertAction
 from consular.extensions import db
 from consular.queries import invariants
-from consular.services import inbound
+from consular.services import delivery, inbound
+from consular.services.texts import TextBook
 from consular.services.verification import LONGEST_RECOVERY, Invariant, Seen, check, check_invariants
-from tests.factories import alert_everybody, make_officer, phone, rows
+from tests.factories import alert_everybody, make_officer, message_ids, phone, rows
+from tests.fakes import FakeGateway
 from tests.verified_world import ANSWERS, PEOPLE, VerifiedWorld, break_it, decide
 
 RATES = {"exercise": 1000.0}
@@ -35,7 +37,7 @@ def test_a_sound_crisis_keeps_every_promise(world):
     assert figures["texts_kept_exactly"] == f"{len(ANSWERS)} texts of exercise"
     assert figures["everybody_selected_is_counted"] == f"{PEOPLE} people"
     assert figures["accepted_here_is_accepted_there"] == f"{PEOPLE + 4} texts of exercise"
-    assert figures["senders_keep_their_rate"].startswith("exercise: 12 in 10 s")
+    assert figures["senders_keep_their_rate"].startswith("exercise: 12 parts in 10 s")
     assert {one.code for one in found} == {"I1", "I2", "I3", "I4", "I5", "I6", "I8", "I9", "I10", "I11"}
 
 
@@ -173,6 +175,39 @@ def test_texts_spread_over_time_keep_a_slow_rate(world):
     assert broken(rates={"exercise": 1.0}) == {}
 
 
+def test_the_rate_is_in_parts_and_the_texts_of_too_full_seconds_are_named(session):
+    alert_everybody(session, 10, texts={"en": "Leave now. " * 40})
+    pace = delivery.Pace(rate=100_000, lease_seconds=60)
+    delivery.drain(FakeGateway(), TextBook("https://consular.test"), pace, "worker-1", 10, lambda: False)
+    ((parts,),) = rows(session, "select distinct parts from message_attempts")
+    assert parts >= 4
+    fits = (10 * parts - parts) / (10 * 1.05)
+    assert "senders_keep_their_rate" not in broken(rates={"exercise": fits + 0.01})
+    detail = broken(rates={"exercise": fits - 0.01})["senders_keep_their_rate"].detail
+    assert detail.startswith(f"exercise: {10 * parts} parts in 10 s until ")
+    named = detail.partition("; 10 rows: ")[2]
+    assert {int(number) for number in named.split(", ")} == set(message_ids(session))
+
+
+def test_a_try_of_unknown_parts_counts_as_one(world):
+    break_it(
+        "update message_attempts set parts = case when id = (select min(id::text)::uuid from message_attempts)"
+        " then 3 end"
+    )
+    figures = {one.name: one.detail for one in check_invariants(rates=RATES)}
+    assert figures["senders_keep_their_rate"].startswith("exercise: 14 parts in 10 s")
+
+
+def test_only_the_sender_that_was_too_fast_is_named(world):
+    break_it(
+        "update messages set gateway = 'twilio' where kind = 'acknowledgement'",
+        "update message_attempts a set gateway = m.gateway from messages m where m.id = a.message_id",
+    )
+    slow = set(message_ids(db.session, "kind = 'acknowledgement'"))
+    detail = broken(rates={"exercise": 100.0, "twilio": 0.1})["senders_keep_their_rate"].detail
+    assert {int(number) for number in detail.partition("rows: ")[2].split(", ")} == slow
+
+
 def test_outcomes_written_late_do_not_bend_the_rate(world):
     break_it(
         """update messages m set sending_at = now() - n * interval '1 minute'
@@ -184,7 +219,7 @@ def test_outcomes_written_late_do_not_bend_the_rate(world):
 def test_requests_that_were_never_written_are_no_texts(world):
     break_it("update message_attempts set error_code = 'lease', outcome = 'not_sent'")
     figures = {one.name: one.detail for one in check_invariants(rates=RATES)}
-    assert figures["senders_keep_their_rate"] == "0 texts"
+    assert figures["senders_keep_their_rate"] == "0 parts"
 
 
 def test_a_stop_excuses_what_left_within_five_seconds(world):

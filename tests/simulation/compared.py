@@ -238,10 +238,11 @@ class Compared(RuleBasedStateMachine):
 
     @invariant()
     def attempts_are_the_same(self) -> None:
-        found = self.session.execute(text("select id, outcome, worker, provider_message_id from message_attempts"))
-        theirs = {row.id: (row.outcome, row.worker, row.provider_message_id) for row in found}
+        query = "select id, outcome, worker, provider_message_id, parts from message_attempts"
+        found = self.session.execute(text(query))
+        theirs = {row.id: (row.outcome, row.worker, row.provider_message_id, row.parts) for row in found}
         ours = {
-            self.attempts[one.id]: (one.outcome, one.worker, one.provider_message_id)
+            self.attempts[one.id]: (one.outcome, one.worker, one.provider_message_id, one.parts)
             for one in self.memory.attempts.values()
         }
         assert theirs == ours
@@ -259,4 +260,6 @@ class Compared(RuleBasedStateMachine):
 
 def outcome(number: int, attempt: UUID, state: str, error: str | None, wait: float) -> OutcomeRow:
     sid = f"SM{number}" if state == "accepted" else None
-    return OutcomeRow(number, attempt, state, OUTCOMES[state], sid, error, None, 200, 0.1, wait, 0.2)
+    return OutcomeRow(
+        number, attempt, state, OUTCOMES[state], sid, error, None, 200, 0.1, wait, 0.2, 1 + len(state) % 3
+    )

@@ -187,7 +187,7 @@ class MemoryStore:
     def record(self, gateway: str, worker: str, outcomes: Sequence[OutcomeRow]) -> list[Changed]:
         changed = []
         for row in outcomes:
-            self._try(row.attempt_id, row.id, gateway, worker, row.outcome, row.provider_id)
+            self._try(row.attempt_id, row.id, gateway, worker, row.outcome, row.provider_id, row.parts)
             if row.outcome == "accepted":
                 self.answered.add(row.id)
             message = self.messages.get(row.id)

@@ -107,6 +107,7 @@ class Attempt(NamedTuple):
     worker: str | None
     outcome: str
     provider_message_id: str | None
+    parts: int | None = None
 
 
 class Receipt(NamedTuple):
