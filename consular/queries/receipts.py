@@ -24,12 +24,28 @@ values (:id, :gateway, :provider_message_id, :attempt_id, :status, :error_code, 
 on conflict (gateway, provider_message_id, status, error_code, attempt_id) do nothing
 """)
 
-_TAKE = text("""
-select id, gateway, provider_message_id, attempt_id, status, error_code, received_at from receipt_events
-where processed_at is null and (gateway <> 'smpp' or attempt_id is not null)
+WAITS = (2, 6, 22, 60, 150)
+"""Seconds between looks at a receipt that fits nothing yet: it may have overtaken the answer that brings its text's id.
+All of them together are longer than any answer waits to be written."""
+
+_WAITING = "wait"
+IS_DUE = f"""case when result like '{_WAITING}%' then cast(split_part(result, ' ', 2) as bigint)
+    <= extract(epoch from now()) else result is null end"""
+"""Of a receipt that is not processed: whether it is to be looked at now. By the database's clock alone, since the one
+that stored the receipt may be wrong."""
+
+_COLUMNS = "id, gateway, provider_message_id, attempt_id, status, error_code, received_at, result"
+_TAKE = text(f"""
+select {_COLUMNS} from receipt_events
+where processed_at is null and result is null and (gateway <> 'smpp' or attempt_id is not null)
 order by received_at limit :limit for update skip locked
-""")
+""")  # noqa: S608 - the inserted part is a constant of this module
 """An SMSC's receipt without an attempt waits for services.smsc_receipts."""
+
+_TAKE_AGAIN = text(f"""
+select {_COLUMNS} from receipt_events where processed_at is null and result is not null and {IS_DUE}
+order by received_at limit :limit for update skip locked
+""")  # noqa: S608 - the inserted parts are constants of this module
 
 _APPLY = text(f"""
 with r as (
@@ -63,10 +79,11 @@ select provider_message_id as pid, message_id, id from message_attempts
 where provider_message_id = any(:ids) and gateway = :gateway order by recorded_at
 """)
 
-_FINISH = text("""
-update receipt_events e set processed_at = now(), result = b.result
+_FINISH = text(f"""
+update receipt_events e set processed_at = case when b.result like '{_WAITING}%' then null else now() end,
+    result = b.result
 from unnest(cast(:ids as uuid[]), cast(:results as text[])) as b (id, result) where e.id = b.id
-""")
+""")  # noqa: S608 - the inserted part is a constant of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +106,11 @@ def store(session: AnySession, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def take(session: AnySession, limit: int) -> Sequence[Row[Any]]:
-    """Lock the oldest unprocessed receipts that nobody else works on."""
-    return session.execute(_TAKE, {"limit": limit}).all()
+    """Lock the oldest new receipts that nobody else works on, and a few of those that waited long enough to be looked
+    at again: however many fit nothing, new ones come first."""
+    new = session.execute(_TAKE, {"limit": limit}).all()
+    again = session.execute(_TAKE_AGAIN, {"limit": max(1, limit // 5)}).all()
+    return [*new, *again]
 
 
 def find_numbers(session: AnySession, gateway: str, provider_ids: Sequence[str]) -> dict[str, tuple[int, UUID | None]]:
@@ -131,6 +151,13 @@ def apply(session: AnySession, reports: Sequence[Report]) -> Sequence[Row[Any]]:
     return session.execute(_APPLY, values).all()
 
 
+def next_wait(result: str | None, now: datetime) -> str | None:
+    """What to finish a receipt with that fits nothing, so that it is looked at again; None when that was done often
+    enough. result: what it was finished with before."""
+    look = int(result.removeprefix(_WAITING).split()[0]) + 1 if result else 0
+    return f"{_WAITING}{look} {int(now.timestamp()) + WAITS[look]}" if look < len(WAITS) else None
+
+
 def finish(session: AnySession, results: dict[UUID, str]) -> None:
-    """Mark receipts processed with what became of each."""
+    """Mark receipts with what became of each; one that next_wait named stays open."""
     session.execute(_FINISH, {"ids": list(results), "results": list(results.values())})

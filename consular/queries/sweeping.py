@@ -15,6 +15,7 @@ from consular.domain.canaries import CANARY_PRIORITY
 from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, MOST_DEATHS, Verdict
 from consular.domain.gateways import GATEWAYS
 from consular.extensions import db
+from consular.queries.receipts import IS_DUE
 
 AnySession = Session | scoped_session[Session]
 _LOCK = 7_206_912
@@ -105,7 +106,7 @@ _PENDING = text(f"""
 select
     {" ".join(_FIRST_QUEUED.format(name) + _FIRST_UNKNOWN.format(name) for name in GATEWAYS)}
     exists (select 1 from inbound_messages where processed_at is null) as inbound,
-    exists (select 1 from receipt_events where processed_at is null) as receipts,
+    exists (select 1 from receipt_events where processed_at is null and {IS_DUE}) as receipts,
     exists (select 1 from social_posts where state in ('queued', 'sending', 'unknown') and not_before <= now()) as
     social
 """)  # noqa: S608 - the inserted parts are constants of this module

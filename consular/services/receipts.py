@@ -68,8 +68,8 @@ def new_row(
 
 
 def process(read_status: ReadStatus, read_reason: ReadReason, store: Store | None = None) -> int:
-    """Apply the oldest waiting receipts, at most BATCH; how many were looked at. read_status: a gateway's verb to our
-    state."""
+    """Apply the oldest waiting receipts, at most BATCH new ones; how many were looked at. read_status: a gateway's verb
+    to our state. What fits no text yet and names no attempt waits (queries.receipts.WAITS)."""
     with (store or SqlStore()).begin() as rows:
         taken = rows.take_receipts(BATCH)
         if not taken:
@@ -82,7 +82,8 @@ def process(read_status: ReadStatus, read_reason: ReadReason, store: Store | Non
                 best[report.message_id] = report
         changed = rows.apply_reports(sorted(best.values(), key=lambda report: report.message_id)) if best else []
         moved = {row.id for row in changed}
-        rows.finish_receipts({row.id: _result(row, matches.get(row.id), moved, read_status) for row in taken})
+        now = rows.now()
+        rows.finish_receipts({row.id: _result(row, matches.get(row.id), moved, read_status, now) for row in taken})
         rows.note_changes(changed)
         return len(taken)
 
@@ -143,9 +144,11 @@ def _report(row: Any, match: _Match | None, read_status: ReadStatus, read_reason
     )
 
 
-def _result(row: Any, match: _Match | None, moved: set[int], read_status: ReadStatus) -> str:
+def _result(row: Any, match: _Match | None, moved: set[int], read_status: ReadStatus, now: datetime) -> str:
+    is_readable = read_status(row.status) is not None
     if match is None:
-        return "unmatched"
-    if read_status(row.status) is None:
+        may_fit_later = is_readable and row.attempt_id is None
+        return (receipts.next_wait(row.result, now) if may_fit_later else None) or "unmatched"
+    if not is_readable:
         return "unknown_status"
     return "applied" if match.number in moved else "stale"

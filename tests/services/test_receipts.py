@@ -14,6 +14,7 @@ from consular.domain.cap import AlertStatus
 from consular.extensions import cipher, db
 from consular.providers.twilio.codes import failure_reason, map_status
 from consular.queries import counters
+from consular.queries import sweeping as sweeping_queries
 from consular.services import receipts
 from consular.services.receipts import process
 from tests.factories import alert_everybody, phone, rows, set_messages, states
@@ -191,7 +192,8 @@ def test_a_delivery_after_a_failure_clears_its_reason(session):
         ("mine", "delivered", "twilio", "unmatched"),
         ("other", "delivered", "exercise", "unmatched"),
         ("huge", "delivered", "exercise", "unmatched"),
-        (None, "delivered", "exercise", "unmatched"),
+        (None, "delivered", "exercise", "waiting"),
+        (None, "teleported", "exercise", "unmatched"),
     ],
 )
 def test_every_receipt_is_kept_with_what_became_of_it(session, attempt, status, gateway, result):
@@ -200,7 +202,8 @@ def test_every_receipt_is_kept_with_what_became_of_it(session, attempt, status, 
     ids = {"mine": mine, "other": UUID(int=10**9 << 64), "huge": UUID(int=2**128 - 1), None: None}
     report(ids[attempt], status, sid="SMnobody", gateway=gateway)
     apply()
-    assert rows(session, "select result from receipt_events") == [(result,)]
+    (row,) = rows(session, "select result, processed_at from receipt_events")
+    assert (row.result if row.processed_at else "waiting") == result
     assert states(session) == {"delivered" if result == "applied" else "accepted": 1}
 
 
@@ -211,6 +214,76 @@ def test_a_report_without_attempt_is_matched_by_the_gateways_id(session):
     report(None, "delivered", sid=gateway.list[0].provider_message_id)
     apply()
     assert states(session) == {"accepted": 1, "delivered": 1}
+
+
+def time_passes(session, seconds: float) -> None:
+    """Move the next look at receipts that wait into the past instead of waiting."""
+    session.execute(
+        text("""update receipt_events set result = split_part(result, ' ', 1) || ' ' ||
+            (cast(split_part(result, ' ', 2) as bigint) - :seconds)
+            where processed_at is null and result is not null"""),
+        {"seconds": seconds},
+    )
+    session.commit()
+
+
+@pytest.mark.parametrize("gateway", ["exercise", "twilio", "http"])
+@pytest.mark.parametrize("seconds", [3, 60, 230])
+@pytest.mark.parametrize("clock", [-3600, 0, 3600])
+def test_a_receipt_that_overtook_its_answer_is_applied_when_that_is_written(session, gateway, seconds, clock):
+    alert_everybody(session, 1, status=AlertStatus.EXERCISE if gateway == "exercise" else AlertStatus.ACTUAL)
+    set_messages(session, "gateway = :gateway", gateway=gateway)
+    report(None, "delivered", sid="SM-fast", gateway=gateway)
+    session.execute(text("update receipt_events set received_at = now() + :s * interval '1 second'"), {"s": clock})
+    assert apply() == 1
+    for _ in range(seconds):
+        time_passes(session, 1)
+        apply()
+    report(None, "delivered", sid="SM-fast", gateway=gateway)
+    assert states(session) == {"queued": 1}
+    send(FakeGateway(gateway))
+    set_messages(session, "provider_message_id = 'SM-fast'")
+    time_passes(session, 151)
+    apply()
+    assert states(session) == {"delivered": 1}
+    assert rows(session, "select result, processed_at is not null from receipt_events") == [("applied", True)]
+
+
+def test_a_receipt_that_fits_nothing_is_looked_at_seldom_and_given_up_in_time(session):
+    alert_everybody(session, 1)
+    report(None, "delivered", sid="of-somebody-else")
+    looks = 0
+    for _ in range(300):
+        looks += apply()
+        assert not sweeping_queries.pending()["receipts"], "nobody is woken before the next look"
+        time_passes(session, 1)
+    assert looks == 6
+    assert rows(session, "select result, processed_at is not null from receipt_events") == [("unmatched", True)]
+
+
+def test_the_clock_wakes_for_a_receipt_that_waited(session):
+    alert_everybody(session, 1)
+    report(None, "delivered", sid="of-somebody-else")
+    apply()
+    assert not sweeping_queries.pending()["receipts"]
+    time_passes(session, 5)
+    assert sweeping_queries.pending()["receipts"]
+
+
+def test_receipts_that_fit_nothing_do_not_stand_before_those_that_do(session, monkeypatch):
+    monkeypatch.setattr(receipts, "BATCH", 5)
+    alert_everybody(session, 3)
+    gateway = FakeGateway()
+    send(gateway)
+    for number in range(20):
+        report(None, "delivered", sid=f"of-somebody-else-{number}")
+    while apply():
+        pass
+    time_passes(session, 3)
+    for listed in gateway.list:
+        report(None, "delivered", sid=listed.provider_message_id)
+    assert apply() == 3 + 1
+    assert states(session) == {"delivered": 3}
 
 
 def test_an_attempts_receipt_counts_also_when_its_text_goes_by_another_gateway_now(session):
@@ -232,7 +305,9 @@ def test_practice_never_tells_about_what_is_real_nor_the_reverse(session, status
     send(own)
     attempt = own.taken[0].attempt_id if is_proved else None
     report(attempt, "delivered", sid=own.list[0].provider_message_id, gateway=gateway)
-    apply()
+    for _ in range(6):
+        apply()
+        time_passes(session, 151)
     assert states(session) == {"accepted": 1}
     assert rows(session, "select result from receipt_events") == [("unmatched",)]
 

@@ -356,8 +356,14 @@ class MemoryStore:
         return self.moment
 
     def take_receipts(self, limit: int) -> list[Receipt]:
-        known = [one for one in self.waiting if one.gateway != "smpp" or one.attempt_id is not None]
-        return sorted(known, key=lambda one: one.received_at)[:limit]
+        waiting = sorted(self.waiting, key=lambda one: one.received_at)
+        new = [one for one in waiting if one.result is None and (one.gateway != "smpp" or one.attempt_id is not None)]
+        again = [one for one in waiting if one.result is not None and self.looked_at_in(one) <= 0.0]
+        return [*new[:limit], *again[: max(1, limit // 5)]]
+
+    def looked_at_in(self, receipt: Receipt) -> float:
+        """Seconds until a receipt that waits is looked at again."""
+        return int(receipt.result.split()[1]) - self.moment.timestamp() if receipt.result is not None else 0.0
 
     def existing(self, gateways: Sequence[str], numbers: Sequence[int]) -> set[int]:
         return {n for n in numbers if n in self.messages and self.messages[n].gateway in gateways}
@@ -393,7 +399,8 @@ class MemoryStore:
 
     def finish_receipts(self, results: dict[UUID, str]) -> None:
         self.results.update(results)
-        self.waiting = [one for one in self.waiting if one.id not in results]
+        told = [one._replace(result=results.get(one.id, one.result)) for one in self.waiting]
+        self.waiting = [one for one in told if one.result is None or one.result.startswith("wait")]
 
 
 def _list(gateway: str) -> str:

@@ -120,3 +120,4 @@ class Receipt(NamedTuple):
     status: str
     error_code: str
     received_at: datetime
+    result: str | None = None

@@ -237,14 +237,14 @@ class Both(Sending):
         receipts.store(self.session, [row])
         self.session.commit()
         self.memory.store_receipt(Receipt(row["id"], gateway, sid, named[1], status, "", at))
-        self.take(5, is_finished=False)
+        self.take(5, None)
 
-    @rule(limit=st.integers(1, 5), is_finished=st.booleans())
-    def take(self, limit: int, is_finished: bool) -> None:
+    @rule(limit=st.integers(1, 7), result=st.sampled_from((None, "applied", "wait0 1", "wait4 9999999999")))
+    def take(self, limit: int, result: str | None) -> None:
         theirs, ours = self.each(lambda rows: [row.id for row in rows.take_receipts(limit)])
         assert theirs == ours
-        if is_finished:
-            self.each(lambda rows: rows.finish_receipts(dict.fromkeys(theirs, "applied")))
+        if result is not None:
+            self.each(lambda rows: rows.finish_receipts(dict.fromkeys(theirs, result)))
 
     @rule(
         gateway=st.sampled_from(("twilio", "http")),

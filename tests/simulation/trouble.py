@@ -149,3 +149,6 @@ class Trouble:
                 pass
         except OperationalError:
             self.at(self.t + 1.0, self._hear)
+            return
+        if self.store.waiting:
+            self.at(self.t + max(1.0, min(map(self.store.looked_at_in, self.store.waiting))), self._hear)

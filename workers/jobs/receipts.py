@@ -1,21 +1,31 @@
 """Apply the receipts that wait."""
 
+import time
+
 from consular.clock import utc_now
 from consular.providers.receipt_words import read_reason, read_status
+from consular.queueing import wakeups
 from consular.services import receipts, smsc_receipts
 from workers import runtime
 
+SECONDS = 25.0
 
-def drain() -> int:
-    """Apply waiting receipts until none is left, then those of an SMSC whose texts had to be found first."""
-    done = _apply()
+
+def drain(seconds: float = SECONDS) -> int:
+    """Apply waiting receipts until none is left, then those of an SMSC whose texts had to be found first; when the time
+    is over, ask for another go."""
+    ends_at = time.monotonic() + seconds
+    done = _apply(ends_at)
     if not runtime.stopping.is_set() and smsc_receipts.match(utc_now()):
-        done += _apply()
+        done += _apply(ends_at)
     return done
 
 
-def _apply() -> int:
+def _apply(ends_at: float) -> int:
     done = 0
     while not runtime.stopping.is_set() and (count := receipts.process(read_status, read_reason)):
         done += count
+        if time.monotonic() >= ends_at:
+            wakeups.kick("receipts")
+            break
     return done
