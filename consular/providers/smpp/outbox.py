@@ -172,8 +172,11 @@ class Outbox:
             self._finish(self._fresh.popleft().text, _KEPT_BACK)
 
     def _down(self) -> StatusRule:
+        """A bind refused for good says so of the text; whatever else was said of the bind, the text did not leave."""
         refusal = self._link.refusal
-        return refusal if refusal else StatusRule("link-down", SendOutcome.NOT_SENT, FailureReason.PROVIDER_ERROR)
+        if refusal and refusal.outcome is SendOutcome.REFUSED:
+            return refusal
+        return StatusRule(refusal.name if refusal else "link-down", SendOutcome.NOT_SENT, FailureReason.PROVIDER_ERROR)
 
     def _write_some(self) -> bool:
         """Write one batch; whether another may follow at once."""

@@ -155,15 +155,17 @@ class ShortMessage:
 
     @property
     def payload(self) -> bytes:
-        """The text's octets: short_message, or message_payload when that one is used instead, as far as it came."""
-        return self.short_message or self.tlv(TLV_MESSAGE_PAYLOAD) or self._cut_payload()
+        """The text's octets as far as they came: short_message or message_payload; the longer when there are both."""
+        return max(self.short_message, self.tlv(TLV_MESSAGE_PAYLOAD) or self._cut_payload(), key=len)
 
     @property
     def may_lack_words(self) -> bool:
-        """Whether words of the text may be missing, or stand among the octets nobody could read. Padding holds none,
-        nor does an optional parameter with a wrong length."""
+        """Whether words of the text may be missing: it is cut, or said in two ways, or octets are left that may be
+        words. Padding is none, nor is an optional parameter with a wrong length."""
         is_padding = not self.rest.strip(b"\0")
-        return self.is_cut or not (is_padding or int.from_bytes(self.rest[:2], "big") in _UNLIKE_WORDS)
+        is_read = is_padding or int.from_bytes(self.rest[:2], "big") in _UNLIKE_WORDS
+        is_said_twice = bool(self.short_message) and self.payload != self.short_message
+        return self.is_cut or is_said_twice or not is_read
 
     def _cut_payload(self) -> bytes:
         return self.rest[4:] if self.rest.startswith(TLV_MESSAGE_PAYLOAD.to_bytes(2, "big")) else b""
@@ -175,10 +177,8 @@ def encode_message_id(message_id: str) -> bytes:
 
 
 def decode_message_id(body: bytes) -> str:
-    """The id in a submit_sm_resp; empty when an error left the body out. Raises CodecError."""
-    if not body:
-        return ""
-    message_id = Fields(body).text()
+    """The id in a submit_sm_resp, with or without its NUL; empty when there is none. Raises CodecError."""
+    message_id = body.partition(b"\0")[0].decode("latin-1")
     if len(message_id) >= _LONGEST_MESSAGE_ID or not message_id.isprintable():
         raise CodecError("A message id is too long or unreadable.")
     return message_id

@@ -17,6 +17,8 @@ UNREADABLE = "UNREADABLE"
 
 _UDH_INDICATOR = 0x40
 _MESSAGE_TYPE = 0x3C
+_OF_THE_SMSC = frozenset({0x04, 0x20})
+"""Receipt and intermediate notification; the other types are a phone's own answers, which may hold a person's words."""
 _SHORTEST_SUBSCRIBER = 7
 
 _WORDS_OF_STATE = {
@@ -103,11 +105,13 @@ def receipt_words(message: ShortMessage) -> ReceiptWords | None:
     """The receipt in a deliver_sm; None when it is none.
 
     Only esm_class or the operator's own optional parameters make a receipt: a person who texts "id:1 stat:DELIVRD"
-    has written a text. The optional parameters win over the text of appendix B. What a receipt does not say or says
-    unreadably is UNREADABLE, which no state belongs to.
+    has written a text. What esm_class calls a phone's own answer is a receipt only if it reads like one. The optional
+    parameters win over the text of appendix B. What a receipt does not say or says unreadably is UNREADABLE, which no
+    state belongs to.
     """
     own_id = message.tlv(pdus.TLV_RECEIPTED_MESSAGE_ID)
-    if not message.esm_class & _MESSAGE_TYPE and own_id is None:
+    kind = message.esm_class & _MESSAGE_TYPE
+    if not kind and own_id is None:
         return None
     text = alphabets.decode(message.payload, message.data_coding)
     said: dict[str, str] = {}
@@ -117,6 +121,8 @@ def receipt_words(message: ShortMessage) -> ReceiptWords | None:
     if not message_id or len(message_id) > 64 or not message_id.isprintable():
         message_id = UNREADABLE
     stat = _stat(message, said)
+    if own_id is None and kind not in _OF_THE_SMSC and UNREADABLE in (message_id, stat):
+        return None
     return ReceiptWords(message_id, stat, _error(message, said, stat))
 
 

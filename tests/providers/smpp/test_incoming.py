@@ -388,6 +388,26 @@ def test_a_receipt_with_an_unreadable_optional_parameter_finds_its_attempt(smsc,
     assert [(one.attempt_id, one.status) for one in side.shelf.receipts] == [(request.attempt_id, "DELIVRD")]
 
 
+@pytest.mark.parametrize("kind", [0x08, 0x10, 0x18], ids=["delivery answer", "a person's answer", "abort"])
+def test_what_a_phone_itself_answers_is_a_text_and_no_receipt(smsc, connect, kind):
+    server = smsc()
+    side = connect(server.port).bind()
+    assert answered(side, server, server.session.deliver(text(PHONE, b"2", 0, kind))) == [OK]
+    assert ([one.body for one in side.shelf.texts], side.shelf.receipts) == (["2"], [])
+
+
+def test_of_two_places_with_words_the_longer_is_read_and_not_believed_whole(smsc, connect):
+    server = smsc()
+    side = connect(server.port).bind()
+    tlvs = ((pdus.TLV_MESSAGE_PAYLOAD, b"I am safe but my son is not"),)
+    for message in (text(PHONE, b"I am safe", tlvs=tlvs), text(PHONE, tlvs[0][1], tlvs=tlvs)):
+        assert answered(side, server, server.session.deliver(message)) == [OK]
+    assert [(one.body, one.missing) for one in side.shelf.texts] == [
+        ("I am safe but my son is not", (1,)),
+        ("I am safe but my son is not", ()),
+    ]
+
+
 CUT = {
     "the length of the text is too short": (
         text(PHONE, b"I am safe", rest=b" but my son is not").encode(),

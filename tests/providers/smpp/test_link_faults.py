@@ -88,6 +88,17 @@ def test_a_wrong_password_stops_the_line_and_is_not_tried_in_a_hurry(smsc, conne
     assert len(server.binds) == 1
 
 
+@pytest.mark.parametrize(("status", "name"), [(0x08, "ESME_RSYSERR"), (0x410, "smpp-0x00000410")])
+def test_a_bind_that_is_refused_without_a_clear_reason_leaves_no_doubt_that_nothing_was_sent(
+    smsc, connect, status, name
+):
+    server = smsc(bind_status=status)
+    side = connect(server.port, first_wait_seconds=5.0, longest_wait_seconds=5.0)
+    for result in side.send(sms()) + side.send(sms()):
+        assert (result.outcome, result.error_code, result.scope) == (SendOutcome.NOT_SENT, name, None)
+        assert result.retry_after_seconds > 1
+
+
 def test_an_old_bind_not_yet_forgotten_is_waited_for(smsc, connect):
     server = smsc(bind_status=0x05)
     side = connect(server.port)

@@ -292,9 +292,15 @@ def test_a_text_of_which_a_part_was_written_is_finished_however_long_that_takes(
 
 def test_an_unreadable_id_is_doubt(smsc, connect):
     server = smsc(
-        lambda session, pdu, message: session.write(frame_of(Command.SUBMIT_SM_RESP, pdu.sequence, b"no end"))
+        lambda session, pdu, message: session.write(frame_of(Command.SUBMIT_SM_RESP, pdu.sequence, b"\x01\x02\0"))
     )
     assert connect(server.port).send(sms())[0].outcome is SendOutcome.UNKNOWN
+
+
+def test_an_id_without_its_nul_is_an_id(smsc, connect):
+    server = smsc(lambda session, pdu, message: session.write(frame_of(Command.SUBMIT_SM_RESP, pdu.sequence, b"1A2B")))
+    (result,) = connect(server.port).send(sms())
+    assert (result.outcome, result.provider_message_id) == (SendOutcome.ACCEPTED, "1a2b")
 
 
 def test_there_is_no_list(smsc, connect):
