@@ -102,8 +102,7 @@ def sent_as(session: AnySession, ids: Collection[str]) -> Sequence[Row[Any]]:
 
 
 def name_attempts(session: AnySession, found: Mapping[UUID, tuple[UUID, str]]) -> set[UUID]:
-    """Note (attempt, its id at the SMSC) of receipts; those left out say again what another one says, be
-    it one of these."""
+    """Note (attempt, its id at the SMSC) of receipts; those left out say again what another one says."""
     values = {
         "ids": list(found),
         "attempts": [attempt for attempt, _ in found.values()],
