@@ -130,10 +130,10 @@ def _play_together(
 
 
 def _stage(site: Site, sizes: dict[str, int], seed: int) -> Stage:
-    is_real = site.settings.is_real
-    second = Simulator(site.second_url) if is_real else None
-    desk = Desk(site.url, is_real=is_real)
-    return Stage(site, desk, Simulator(site.gateway_url), Poster(site), sizes, random.Random(seed), second)
+    is_real, login = site.settings.is_real, site.login
+    first = Simulator(site.gateway_url, *login)
+    second = Simulator(site.second_url, *login) if is_real else None
+    return Stage(site, Desk(site.url, is_real=is_real), first, Poster(site), sizes, random.Random(seed), second)
 
 
 def _act(stage: Stage, case: Case, watch: Watch) -> Play:

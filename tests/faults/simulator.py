@@ -12,8 +12,10 @@ import requests
 class Simulator:
     """The practice gateway's own door, past the proxy."""
 
-    def __init__(self, gateway_url: str) -> None:
+    def __init__(self, gateway_url: str, account: str, token: str) -> None:
+        self._gateway_url = gateway_url
         self._url = f"{gateway_url}/_sim"
+        self._login = account, token
 
     def faults(self, shares: Mapping[str, float] | None = None) -> None:
         """From now on this share of the create requests meets each fault; none without an argument."""
@@ -35,6 +37,18 @@ class Simulator:
     def log(self) -> list[dict[str, Any]]:
         """Every accepted text."""
         return _lines(self._get("log"))
+
+    def bodies(self) -> dict[str, str]:
+        """What every listed text says, by its id: read as any client reads the list."""
+        found: dict[str, str] = {}
+        page: str | None = f"/2010-04-01/Accounts/{self._login[0]}/Messages.json?PageSize=1000"
+        while page:
+            answer = requests.get(self._gateway_url + page, auth=self._login, timeout=60)
+            answer.raise_for_status()
+            listed = answer.json()
+            found |= {message["sid"]: message["body"] for message in listed["messages"]}
+            page = listed["next_page_uri"]
+        return found
 
     def acknowledged_texts(self) -> list[str]:
         """The ids of the texts from people whose webhooks were answered with 2xx."""

@@ -107,6 +107,12 @@ class Site:
         return f"http://127.0.0.1:{self.proxy.target[1]}"
 
     @property
+    def login(self) -> tuple[str, str]:
+        """Account and token at the practice gateways."""
+        account = self.env.get("TWILIO_ACCOUNT_SID", self.env["EXERCISE_GATEWAY_ACCOUNT_SID"])
+        return account, self.env["EXERCISE_GATEWAY_AUTH_TOKEN"]
+
+    @property
     def second_url(self) -> str:
         """The second practice gateway, where there is one."""
         return f"http://127.0.0.1:{self.second_port}"
@@ -315,9 +321,8 @@ def _practice_gateways(site: Site) -> dict[str, str]:
 
 def _gateway(site: Site, name: str, address: str) -> Program:
     env, settings = site.env, site.settings
-    account = env.get("TWILIO_ACCOUNT_SID", env["EXERCISE_GATEWAY_ACCOUNT_SID"])
     arguments = [
-        *("--port", address.rpartition(":")[2], "--account-sid", account),
+        *("--port", address.rpartition(":")[2], "--account-sid", site.login[0]),
         *("--inbound-url", f"{env['WEBHOOK_BASE_URL']}/webhooks/twilio/inbound", "--profile", settings.profile),
         *("--speed", str(settings.speed), "--latency-ms", str(settings.latency_ms)),
     ]

@@ -79,7 +79,7 @@ def _until_all_were_tried(play: Play, alert: Alert) -> int:
             play.fault_is_over()
         return play.states(alert).keys().isdisjoint({"queued", "claimed"})
 
-    play.must(eventually(is_through, 120), "texts were still queued two minutes after the last kill")
+    play.must(eventually(is_through, 180), "texts were still queued three minutes after the last kill")
     return errors
 
 

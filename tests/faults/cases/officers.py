@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from pathlib import Path
+from uuid import UUID
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 
+from consular.domain.delivery import message_number
 from consular.drill.pages import PageError
 from consular.drill.world import ROOT
 from consular.security.fields import generate_keys
@@ -20,6 +23,7 @@ from tests.faults.story import Case
 from tests.faults.world import SENDERS
 from tests.waiting import eventually
 
+CHANGED = TEXT.replace("Stay", "Do not stay")
 _REVISION = '''"""What an additive migration does, for a fault run."""
 
 from alembic import op
@@ -65,6 +69,28 @@ def approved_is_sent(play: Play) -> None:
     query = "select count(*), count(distinct content_hash) from alert_events where alert_id = %s"
     row = play.site.rows(query, play.alerts[0].path.rsplit("/", 1)[1])[0]
     play.must(row == (1, 1), f"{row[0]} events with {row[1]} contents came of one approval")
+    ours = {int(row[0]) for row in play.site.rows("select id from messages where event_id = %s", *_event(play))}
+    bodies = play.simulator.bodies()
+    sent = [bodies[one["sid"]] for one in play.stage.log() if one["attempt"] and _number(one["attempt"]) in ours]
+    wordings = {_without_what_is_personal(body) for body in sent}
+    play.must(bool(sent), "no text left before the stop: the case proves nothing")
+    play.must(len(wordings) == 1, f"{len(sent)} texts of one alert have {len(wordings)} wordings")
+    strange = sum(1 for body in sent if TEXT not in body or CHANGED in body)
+    play.must(strange == 0, f"{strange} of {len(sent)} texts do not say what was approved")
+    play.note(f"{len(sent)} texts at the gateway read: all say what was approved")
+
+
+def _event(play: Play) -> tuple[object]:
+    return (play.alerts[0].event_id,)
+
+
+def _number(attempt: str) -> int:
+    return message_number(UUID(attempt))
+
+
+def _without_what_is_personal(body: str) -> str:
+    """A text without its link and its reference, which differ from person to person."""
+    return re.sub(r"\bRef [A-Z0-9]+", "Ref", re.sub(r"https?://\S+", "link", body))
 
 
 def migrate(play: Play) -> None:
@@ -110,7 +136,7 @@ def _stop(play: Play) -> None:
 def _edit(play: Play) -> None:
     author = sign_in(play.site.url, "amina")
     author.open(f"{play.alerts[0].path}/edit")
-    author.send(author.form("/edit"), text_en=TEXT.replace("Stay", "Do not stay"))
+    author.send(author.form("/edit"), text_en=CHANGED)
 
 
 def _quietly(play: Play, act: object) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -75,6 +77,33 @@ def kill_groups(play: Play) -> None:
     play.fault_is_over()
     play.taken = stream.taken
     play.must(any(one.is_taken for one in stream.posted[-10:]), "webhooks did not come back")
+
+
+def no_memory(play: Play) -> None:
+    """A sender, a reader of texts and a child of the webhooks' server get no more memory for some seconds."""
+    alert = play.send()
+    play.wait_until_moving(alert)
+    with Stream(play.site, first_phone=9_150_000) as stream:
+        pids = [play.site.pid(SENDERS[0]), play.site.pid("inbound"), _children(play.site.pid("hooks"))[0]]
+        for pid in pids:
+            resource.prlimit(pid, resource.RLIMIT_AS, (_size(pid), resource.RLIM_INFINITY))
+            play.verdict.injected += 1
+        play.wait(6.0)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        play.site.wait_ready()
+        play.wait(1.0)
+    play.fault_is_over()
+    play.taken = stream.taken
+    play.must(all(one.is_taken for one in stream.posted[-10:]), "webhooks did not come back")
+    refused = sum(1 for one in stream.posted if not one.is_taken)
+    play.note(f"without memory: {refused} of {len(stream.posted)} webhooks were refused")
+
+
+def _size(pid: int) -> int:
+    """Bytes of address space that a process has now."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def deploy(play: Play) -> None:
@@ -224,6 +253,7 @@ CASES = [
     Case("F1", "SIGKILL of senders, random", "P3-P6", "nothing twice, nothing lost", kill_senders, is_ci=True),
     Case("F2", "SIGSTOP longer than the lease", "P3-P6", "nothing twice", freeze_sender, is_ci=True),
     Case("F3", "SIGKILL of a child, of groups", "P5, P8", "what was answered 2xx is stored", kill_groups),
+    Case("F3b", "no more memory (RLIMIT_AS)", "P5, P8, P9", "what was answered 2xx is stored", no_memory),
     Case("F4", "SIGTERM to every process", "P3-P6, P13", "no `unknown`, gone in 20 s", deploy, no_unknown, is_ci=True),
     Case("F19", "clock of a sender jumps by 1 h", "P3-P6", "nothing early, nothing twice", jump_clock),
     Case(

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import redis
+import requests
 
 from consular.embedded import EmbeddedServers
 from tests.faults.play import Play
@@ -20,14 +22,17 @@ from tests.faults.story import Case
 from tests.faults.world import SENDERS, WORKERS
 from tests.waiting import eventually
 
-ROOM_FOR_NOISE = 10.0
+LONGEST_DELAY = 5.0
 SLOWEST_WEBHOOK = 3.0
 LONGEST_REQUEST = 15.5
+CROWD = 50
 _DRAIN = "from consular.cli.main import main; main()"
 
 
 def kill_valkey(play: Play) -> None:
     """kill -9, and an empty one in its place."""
+    if not play.stage.normal_seconds:
+        play.stage.normal_seconds = _undisturbed(play)
     began = time.monotonic()
     alert = play.send()
     play.wait_until_moving(alert)
@@ -39,7 +44,14 @@ def kill_valkey(play: Play) -> None:
     play.must(play.wait_until_gone(alert, 90), "not all texts left")
     added = time.monotonic() - began - play.stage.normal_seconds - away
     play.note(f"the loss of Valkey added {max(0.0, added):.1f} s")
-    play.must(added <= 5.0 + ROOM_FOR_NOISE, f"the loss of Valkey added {added:.0f} s")
+    play.must(added <= LONGEST_DELAY, f"the loss of Valkey added {added:.0f} s")
+
+
+def _undisturbed(play: Play) -> float:
+    """How long an alert takes without any fault, where F0 was not played before."""
+    began = time.monotonic()
+    play.must(play.wait_until_gone(play.send(), 120), "not all texts left without any fault")
+    return time.monotonic() - began
 
 
 def without_valkey(play: Play) -> None:
@@ -65,10 +77,10 @@ def hamper_valkey(play: Play) -> None:
     alert = play.send()
     play.wait_until_moving(alert)
     with Stream(play.site, rate=30.0, first_phone=9_300_000) as stream:
-        for hamper, mend in _troubles():
+        for hamper, mend, seconds in _troubles():
             valkey.execute_command(*hamper)
             play.verdict.injected += 1
-            play.wait(5.0)
+            play.wait(seconds)
             valkey.execute_command(*mend)
     play.fault_is_over()
     play.taken = stream.taken
@@ -120,6 +132,43 @@ def cut_connections(play: Play) -> None:
     play.must(not ended, f"ended by a lost connection: {', '.join(ended)}")
 
 
+def lock_and_crowd(play: Play) -> None:
+    """A session holds the sender's row, then more readers come at once than there are connections."""
+    alert = play.send()
+    play.wait_until_moving(alert)
+    with Stream(play.site, first_phone=9_550_000) as stream, psycopg.connect(play.site.database_url) as holder:
+        holder.execute("select 1 from senders where gateway = 'exercise' for update")
+        play.verdict.injected += 1
+        play.wait(8.0)
+        holder.rollback()
+        slowest, failed = _crowd(play)
+    play.fault_is_over()
+    play.taken = stream.taken
+    refused = sum(1 for one in stream.posted if not one.is_taken)
+    play.must(refused == 0, f"{refused} of {len(stream.posted)} webhooks were refused")
+    play.must(stream.slowest(1.0) <= LONGEST_REQUEST, f"a webhook took {stream.slowest(1.0):.1f} s")
+    play.must(failed == 0 and slowest <= LONGEST_REQUEST, f"{failed} readers failed, the slowest took {slowest:.1f} s")
+    play.must(play.wait_until_gone(alert, 60), "not all texts left")
+    play.note(f"{CROWD} readers at once: the slowest page took {slowest:.1f} s")
+
+
+def _crowd(play: Play) -> tuple[float, int]:
+    """CROWD browsers read a page that asks the database: seconds of the slowest, and how many got no page."""
+
+    def read(_number: int) -> tuple[float, bool]:
+        began = time.monotonic()
+        try:
+            is_read = requests.get(f"{play.site.url}/metrics", timeout=30).status_code == 200
+        except requests.RequestException:
+            is_read = False
+        return time.monotonic() - began, is_read
+
+    play.verdict.injected += CROWD
+    with ThreadPoolExecutor(CROWD) as pool:
+        answers = list(pool.map(read, range(CROWD)))
+    return max(seconds for seconds, _ in answers), sum(1 for _, is_read in answers if not is_read)
+
+
 def crash(play: Play) -> None:
     """PostgreSQL ends at once, as `pg_ctl -m immediate stop` does it; it must be started again."""
     pid = postmaster(play.site.servers, play.site.database_url)
@@ -162,11 +211,11 @@ def terminate_backends(play: Play) -> None:
     play.verdict.injected += int(play.site.rows(query)[0][0])
 
 
-def _troubles() -> list[tuple[tuple[object, ...], tuple[object, ...]]]:
+def _troubles() -> list[tuple[tuple[object, ...], tuple[object, ...], float]]:
     return [
-        (("CLIENT", "PAUSE", 5000, "ALL"), ("PING",)),
-        (("CONFIG", "SET", "maxmemory", "1mb"), ("CONFIG", "SET", "maxmemory", "256mb")),
-        (("REPLICAOF", "127.0.0.1", 9), ("REPLICAOF", "NO", "ONE")),
+        (("CLIENT", "PAUSE", 20_000, "ALL"), ("PING",), 20.0),
+        (("CONFIG", "SET", "maxmemory", "1mb"), ("CONFIG", "SET", "maxmemory", "256mb"), 5.0),
+        (("REPLICAOF", "127.0.0.1", 9), ("REPLICAOF", "NO", "ONE"), 5.0),
     ]
 
 
@@ -176,4 +225,5 @@ CASES = [
     Case("F6", "Valkey hangs, full, read-only", "P2, P8", "webhooks 2xx, 99 % < 3 s", hamper_valkey),
     Case("F7", "PostgreSQL crashes", "P3-P9", "webhooks 5xx meanwhile, nothing lost", crash_postgres, is_ci=True),
     Case("F8", "database connections cut", "all", "no restart, no request > 15 s", cut_connections, is_ci=True),
+    Case("F8b", "sender's row locked 8 s, 50 readers", "all", "no request > 15 s; all leave once", lock_and_crowd),
 ]

@@ -8,16 +8,24 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import requests
 
+from consular.domain.replies import ReplyKind
 from consular.providers.twilio.signatures import callback_key
 from tests.faults.play import Play
-from tests.faults.posting import INBOUND, Posted
+from tests.faults.posting import INBOUND, Posted, Stream
 from tests.faults.story import Case
 from tests.waiting import eventually
 
+_FAIL = """create function faults_poison() returns trigger language plpgsql
+           as $$ begin raise exception 'poison'; end $$"""
+_FAIL_OVER = """create trigger faults_poison before update on inbound_messages for each row
+                when (new.classifier_version is not null and new.provider_message_id = '{sid}')
+                execute function faults_poison()"""
+_COUNTED = 'consular_webhooks_refused_total{door="twilio"}'
 THREADS = 32
 TEXTS = 12
 
@@ -71,17 +79,55 @@ def same_text_at_once(play: Play) -> None:
 def forge(play: Play) -> None:
     """Everything a forger may try: refused, and nothing is stored."""
     sids = [f"SM{secrets.token_hex(16)}" for _ in range(3)]
+    counted, forged = play.metric(_COUNTED), 0
     for name, attempt, expected in _forgeries(play, *sids[:2]):
         status = attempt().status
         play.verdict.injected += 1
+        forged += status == 403
         play.must(status in expected, f"{name} was answered {status}")
     play.must(_stored(play, sids) == 0, f"{_stored(play, sids)} rows came of forgeries")
+    told = eventually(lambda: play.metric(_COUNTED) - counted == forged, 20)
+    play.must(told, f"{play.metric(_COUNTED) - counted:.0f} of {forged} forged calls are counted")
+    play.must_alarm("webhooks_forged", "twilio")
     fields = play.stage.poster.text("+218969700001", "1", sids[2])
     for _ in range(3):
         play.must(play.stage.poster.post(fields).is_taken, "a genuine text was refused")
     play.must(_stored(play, sids) == 1, "a replayed text came twice")
     play.taken = [fields["MessageSid"]]
     play.fault_is_over()
+
+
+def poison(play: Play) -> None:
+    """A text that makes every reader of it fail, among good ones."""
+    bad = play.stage.poster.text("+218969750000", "1")
+    sid = bad["MessageSid"]
+    play.site.rows(_FAIL)
+    play.site.rows(_FAIL_OVER.format(sid=sid))
+    try:
+        with Stream(play.site, rate=40.0, first_phone=9_760_000) as stream:
+            play.wait(1.0)
+            play.must(play.stage.poster.post(bad).is_taken, "the text was refused")
+            play.verdict.injected = 1
+            play.must(eventually(lambda: _reading(play, sid)[0] is not None, 60), "nobody was told of the text")
+        play.fault_is_over()
+        play.taken = [*stream.taken, sid]
+        unread = "select count(*) from inbound_messages where provider_message_id = any(%s) and processed_at is null"
+        are_read = eventually(lambda: play.site.rows(unread, stream.taken)[0][0] == 0, 20)
+        play.must(are_read, f"{play.site.rows(unread, stream.taken)[0][0]} of the others were not read")
+        _, kind, tries, requests_ = _reading(play, sid)
+        play.must((kind, tries) == (ReplyKind.UNCLEAR.value, 3), f"the text stands as {kind} after {tries} tries")
+        play.must(requests_ == 1, f"{requests_} officers' requests came of it")
+    finally:
+        play.site.rows("drop trigger faults_poison on inbound_messages")
+        play.site.rows("drop function faults_poison")
+
+
+def _reading(play: Play, sid: str) -> tuple[Any, ...]:
+    """When a text was done with, as what, after how many tries, and the requests to officers that came of it."""
+    query = """select i.processed_at, i.kind, i.tries,
+                      (select count(*) from assistance_requests a where a.inbound_id = i.id)
+               from inbound_messages i where i.provider_message_id = %s"""
+    return play.site.rows(query, sid)[0]
 
 
 def _forgeries(play: Play, text_sid: str, receipt_sid: str) -> list[tuple[str, Callable[[], Posted], set[int]]]:
@@ -161,5 +207,6 @@ CASES = [
     Case(
         "F17", "one text from 32 threads at once", "P8", "one row each, all answered 200", same_text_at_once, is_ci=True
     ),
-    Case("F18", "forged webhooks", "P7, P8", "403 or 400, no row; a replay is one row", forge, is_ci=True),
+    Case("F22b", "poison text", "P9", "an officer's after 3 tries; the others are read", poison),
+    Case("F18", "forged webhooks", "P7, P8", "403 or 400, no row, an alarm; a replay is one row", forge, is_ci=True),
 ]
