@@ -45,7 +45,7 @@ def run(sizes: Sizes) -> Iterator[Line]:
         yield Line("L8", conditions, "failing for <= 1 s at a time", told, polls.longest_outage <= 1)
         yield _replies(said.result())
         yield _doubts(event, is_over)
-        yield from promises("L8", world, said.result().taken, rates={"exercise": RATE / world.parts(asks=True)})
+        yield from promises("L8", world, said.result().taken, rates={"exercise": RATE})
 
 
 def _restart_all(world: Stage) -> float:
