@@ -76,6 +76,7 @@ class Link:
         self._out = bytearray()
         self._unfinished = 0
         self._unfinished_since = 0.0
+        self._broken: str | None = None
         self._sequence = 0
         self._failures = 0
         self._tries = 0
@@ -153,7 +154,7 @@ class Link:
         now = time.monotonic()
         if self.state is State.DOWN and now >= self._retry_at:
             self._connect(now)
-        wait = max(0.0, min(timeout_seconds, self._next_timer() - time.monotonic()))
+        wait = max(0.0, min(timeout_seconds, self._next_timer() - time.monotonic())) if self._broken is None else 0.0
         pdus: list[Pdu] = []
         for _, events in self._selector.select(wait):
             if self.state is State.CONNECTING:
@@ -163,6 +164,10 @@ class Link:
                 pdus += self._read()
             if events & selectors.EVENT_WRITE:
                 self._flush()
+        if self._broken is not None:
+            reason = self._broken
+            pdus += self._read()
+            self.drop(reason)
         self._keep_time(time.monotonic())
         return pdus
 
@@ -191,7 +196,7 @@ class Link:
             self._socket.close()
         self._loss = Loss(reason, self._unfinished > 0)
         self._last_reason = reason
-        self._socket, self._events, self._unfinished = None, 0, 0
+        self._socket, self._events, self._unfinished, self._broken = None, 0, 0, None
         self._out.clear()
         self.state = State.DOWN
         wait = self._own_wait() if wait_seconds is None else wait_seconds
@@ -340,13 +345,16 @@ class Link:
         self._watch()
 
     def _send(self, data: bytes) -> int:
+        """How much the socket took. One that takes no more is left only after its answers were read: they are proof."""
         assert self._socket is not None
+        if self._broken is not None:
+            return 0
         try:
             return self._socket.send(data)
         except BlockingIOError:
             return 0
         except OSError as error:
-            self.drop(f"write_{errno.errorcode.get(error.errno or 0, 'error')}")
+            self._broken = f"write_{errno.errorcode.get(error.errno or 0, 'error')}"
             return 0
 
     def _watch(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import threading
 import time
@@ -12,6 +13,7 @@ from consular.domain.ports import RefusalScope, SendOutcome
 from consular.providers.smpp.wire import LONGEST_PDU, Command, frame_of
 from tests.providers.smpp.conftest import PHONE, settings_for, sms
 from tests.providers.smpp.smsc import take, text
+from tests.waiting import eventually
 
 
 def outcomes(results):
@@ -27,6 +29,29 @@ def test_a_link_lost_with_submits_in_the_window_leaves_those_unknown_and_the_oth
     server.on_submit = take
     assert outcomes(side.bind().send(sms())) == [SendOutcome.ACCEPTED]
     assert len(server.submitted) == 5
+
+
+def test_answers_that_came_before_the_link_broke_count_although_the_break_is_seen_in_writing(smsc, connect):
+    waiting = []
+    server = smsc(lambda session, pdu, message: waiting.append(pdu))
+    side = connect(server.port, window=10, answer_timeout_seconds=5.0).bind()
+    taken = [sms() for _ in range(3)]
+    for request in taken:
+        side.gateway.submit(request)
+    assert eventually(lambda: len(waiting) == 3)
+    for pdu in waiting:
+        server.session.taken(pdu, f"{pdu.sequence:x}")
+    server.session.socket.shutdown(socket.SHUT_RDWR)
+    assert eventually(lambda: server.session.socket.fileno() == -1)
+    server.on_submit = take
+    later = [sms() for _ in range(20)]
+    for request in later:
+        side.gateway.submit(request)
+        let_pass(0.01)
+    side.drive(lambda: len(side.results) == 23)
+    assert outcomes(side.results[one.attempt_id] for one in taken) == [SendOutcome.ACCEPTED] * 3
+    assert {side.results[one.attempt_id].outcome for one in later} == {SendOutcome.UNKNOWN, SendOutcome.NOT_SENT}
+    assert outcomes(side.bind().send(sms())) == [SendOutcome.ACCEPTED]
 
 
 def test_a_part_that_waits_follows_in_the_next_session_and_the_first_does_not_go_again(smsc, connect):
