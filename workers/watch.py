@@ -1,5 +1,5 @@
 """Beside the clock's sweep, in a thread of its own so that a slow gateway or Redis never delays it: what proves our
-paths, daily test texts, alarms, gaps."""
+paths, daily test texts, alarms, gateways that are gone, gaps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 from consular.clock import utc_now
 from consular.domain.gateways import GATEWAYS_WITH_A_LIST
-from consular.services import canaries, gap_filling, operations, proofs, readiness, restoring
+from consular.services import canaries, gap_filling, operations, proofs, readiness, restoring, sweeping
 from consular.services.canaries import Plan
 from consular.services.operations import Installation
 from workers import runtime
@@ -28,13 +28,14 @@ def start() -> threading.Thread:
 
 
 def look() -> None:
-    """One round: whether this is still the database it was, what proves our paths, daily test texts, alarms; then what
-    may take seconds: counts, lists. What fails keeps nothing else from being done."""
+    """One round: whether this is still the database it was, what proves our paths, daily test texts, alarms, texts of
+    gateways that are gone; then what may take seconds: counts, lists. What fails keeps nothing else from being done."""
     config = runtime.adapters().config
     _try(restoring.notice)
     _try(_prove)
     _try(canaries.send_daily, Plan.of(config), utc_now())
     _try(operations.watch, Installation.of(config), utc_now())
+    _try(sweeping.settle_gone, runtime.senders(), runtime.book())
     _try(readiness.refresh, utc_now())
     for name in GATEWAYS_WITH_A_LIST:
         gateway = runtime.adapters().gateway(name)

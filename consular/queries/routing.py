@@ -53,7 +53,8 @@ select distinct country from (
 
 _PICK = """
 select m.id, m.country from messages m
-where m.state = 'queued' and m.gateway = :gateway and m.expires_at > now() and not m.possible_duplicate and {which}
+where m.state = 'queued' and m.gateway = :gateway and m.expires_at > now() and (:is_gone or not m.possible_duplicate)
+  and {which}
   and (m.country = any(cast(:movable as text[]))
        or (:moves_rest and (m.country is null or m.country <> all(cast(:special as text[])))))
 order by m.priority desc, m.not_before, m.id limit :limit for update of m skip locked
@@ -94,11 +95,13 @@ class Stops:
 
 @dataclass(frozen=True, slots=True)
 class Detour:
-    """Where the texts of one gateway go instead. targets: by country, None to stay; rest: for all other countries."""
+    """Where the texts of one gateway go instead. targets: by country, None to stay; rest: for all other countries.
+    is_gone: the gateway will never send again, so that also the repetition of what may have left goes elsewhere."""
 
     gateway: str
     targets: tuple[tuple[str, str | None], ...]
     rest: str | None
+    is_gone: bool = False
 
     @property
     def leads_anywhere(self) -> bool:
@@ -134,7 +137,8 @@ def countries_in_front(session: AnySession, gateway: str, limit: int) -> list[st
 
 
 def move_alerts(session: AnySession, detour: Detour, events: Collection[UUID], limit: int) -> dict[str, int]:
-    """Move up to `limit` texts of these events that certainly were not sent; how many went to which gateway."""
+    """Move up to `limit` texts of these events that certainly were not sent, or are to be sent again by a gateway that
+    is gone; how many went to which gateway."""
     rows = session.execute(_MOVE_ALERTS, _values(detour, limit) | {"events": list(events)})
     return {row.gateway: row.number for row in rows}
 
@@ -159,4 +163,5 @@ def _values(detour: Detour, limit: int) -> dict[str, Any]:
         "rest": detour.rest,
         "moves_rest": detour.rest is not None,
         "limit": limit,
+        "is_gone": detour.is_gone,
     }

@@ -66,6 +66,7 @@ class Chooser:
             gateway=source,
             targets=tuple((country, self._instead(source, needs, country)) for country in countries),
             rest=self._instead(source, needs, None),
+            is_gone=source not in self._gateways,
         )
 
     def _instead(self, source: str, needs: Needs, country: Country) -> str | None:
@@ -90,7 +91,8 @@ def reroute(gateways: Gateways, wakeups: Wakeups, quiet: Quiet | None = None) ->
     """Move texts that wait where they are refused, or at a gateway that is not configured any more, to the next best
     gateway; how many went to which.
 
-    Only real ones, only what certainly was not sent, only to a gateway that may send now: whatever has none stays.
+    Only real ones, only what certainly was not sent (from a gateway that is gone also what is to be sent again), only
+    to a gateway that may send now: whatever has none stays.
     Receipts for replies leave their gateway only when it is gone. quiet: a memory of the caller's; a detour on which
     nothing moved is tried again after seconds, because looking costs as much as the queue is long.
     """
@@ -112,8 +114,8 @@ def reroute(gateways: Gateways, wakeups: Wakeups, quiet: Quiet | None = None) ->
 
 
 def stranded(session: AnySession, gateways: Gateways) -> list[tuple[str, Country]]:
-    """Where texts of real alerts wait although they are refused, and none of the gateways can take them instead:
-    gateway and country, None for those of which we do not know it."""
+    """Where texts of real alerts wait although they are refused, and none of the gateways can take them instead, or
+    where they wait at a gateway that is gone: gateway and country, None for those of which we do not know it."""
     waiting = {name: queries.countries_in_front(session, name, _FRONT) for name in ACTUAL_GATEWAYS}
     if not any(waiting.values()):
         return []
@@ -122,7 +124,7 @@ def stranded(session: AnySession, gateways: Gateways) -> list[tuple[str, Country
     for source, countries in waiting.items():
         for country in countries:
             able = chooser.choose(ACTUAL_GATEWAYS, Needs(), country).open
-            if not able:
+            if not able or source not in gateways:
                 found.append((source, country))
     return found
 

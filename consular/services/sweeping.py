@@ -3,8 +3,9 @@ database."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -91,10 +92,34 @@ def reconcile(gateway: SmsGateway, book: TextBook, seconds: float = 10.0) -> dic
     return work.settled
 
 
+def settle_gone(gateways: Container[str], book: TextBook, seconds: float = 10.0) -> dict[str, int]:
+    """Settle the `unknown` texts of gateways that are not among those of this installation any more, as where there is
+    no list: nobody can be asked, and receipts may still come. What became of them. Any number of processes may."""
+    settled: Counter[str] = Counter()
+    with unit_of_work():
+        waiting = sweeping.pending()
+    for name in GATEWAYS:
+        if waiting[f"{name}_unknown"] and name not in gateways:
+            work = Reconciliation(Gone(name), actual_ports(book))
+            for _ in work.steps(seconds):
+                pass
+            settled.update(work.settled)
+    if settled:
+        log.warning("texts_of_gone_gateways_settled", **settled)
+    return dict(settled)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A gateway that is not configured any more."""
+
+    name: str
+
+
 class Reconciliation:
     """One round of looks. settled: how many texts went to which state."""
 
-    def __init__(self, gateway: SmsGateway, ports: Ports) -> None:
+    def __init__(self, gateway: SmsGateway | Gone, ports: Ports) -> None:
         self._gateway = gateway
         self._ports = ports
         self._store = ports.store
@@ -130,6 +155,8 @@ class Reconciliation:
 
     def _look(self, row: Any) -> Settle:
         """What the gateway's list says about a text decides how it is settled. Raises GatewayError."""
+        if isinstance(self._gateway, Gone):
+            return self._silent
         try:
             listed = self._gateway.find(self._ports.address_of(row), row.sending_at - _LOOK_BACK)
         except NoListError:

@@ -384,6 +384,21 @@ def test_a_repetition_of_what_may_have_left_stays(session):
     assert reroute(BOTH, wakeups) == {}
 
 
+def test_what_waits_at_a_gateway_that_is_gone_and_fits_no_other_is_an_alarm(session):
+    know(session, "http", "LY", is_two_way=False, allows_links=False)
+    waiting_at_twilio(session)
+    assert stranded(session, BOTH) == []
+    assert reroute({"http": ""}, wakeups) == {}
+    assert stranded(session, {"http"}) == [("twilio", "LY")]
+
+
+def test_a_repetition_waits_for_no_gateway_that_is_gone(session):
+    waiting_at_twilio(session)
+    set_messages(session, "possible_duplicate = true")
+    assert reroute({"http": ""}, wakeups) == {"http": 4}
+    assert by_gateway(session, "possible_duplicate") == {"http": 4}
+
+
 @pytest.mark.parametrize(
     ("facts", "event"),
     [

@@ -9,12 +9,13 @@ from sqlalchemy import text
 
 from consular.clock import utc_now
 from consular.domain.alerts import MessageClass
+from consular.domain.cap import AlertStatus
 from consular.domain.delivery import MOST_UNKNOWNS, SILENCE_BEFORE_RESEND
 from consular.domain.ports import GatewayError
 from consular.extensions import cipher, db
 from consular.providers.twilio.codes import failure_reason, map_status
 from consular.queries import counters
-from consular.services import receipts, sweeping
+from consular.services import receipts, routing, sweeping
 from consular.services.texts import TextBook
 from tests.factories import alert_everybody, message_ids, phone, rows, set_messages, states
 from tests.fakes import FakeGateway, lost
@@ -386,6 +387,41 @@ def test_looks_end_when_their_time_is_over(session):
     send(gateway)
     assert sweeping.reconcile(gateway, BOOK, seconds=0) == {}
     assert gateway.list_calls == 0
+
+
+@pytest.mark.parametrize("gateway", ["twilio", "smpp", "http"])
+def test_what_a_gateway_left_in_doubt_that_is_gone_is_settled_by_silence_and_goes_by_another(session, gateway):
+    alert_everybody(session, 1, status=AlertStatus.ACTUAL)
+    set_messages(session, "gateway = :gateway", gateway=gateway)
+    send(FakeGateway(gateway, answer=lost))
+    assert states(session) == {"unknown": 1}
+    others = {"twilio": "+15005550006", "http": "+15005550007"}
+    others.pop(gateway, None)
+    assert sweeping.settle_gone({gateway}, BOOK) == {}, "its own sender settles it"
+    assert sweeping.settle_gone(others, BOOK) == {"unknown": 1}
+    time_passes(session, "interval '178 seconds'")
+    assert sweeping.settle_gone(others, BOOK) == {}
+    time_passes(session, "interval '4 seconds'")
+    assert sweeping.settle_gone(others, BOOK) == {"queued": 1}
+    (moved,) = routing.reroute(others, Kicks()).items()  # type: ignore[arg-type]
+    assert moved in {(name, 1) for name in others}
+    assert rows(session, "select gateway, state, possible_duplicate from messages") == [(moved[0], "queued", True)]
+
+
+def test_a_sensitive_text_in_doubt_at_a_gateway_that_is_gone_is_held_for_an_officer(session):
+    alert_everybody(session, 1, status=AlertStatus.ACTUAL, message_class=MessageClass.SENSITIVE)
+    set_messages(session, "gateway = 'smpp'")
+    send(FakeGateway("smpp", answer=lost))
+    time_passes(session, "interval '182 seconds'")
+    assert sweeping.settle_gone({"twilio"}, BOOK) == {"held": 1}
+
+
+def test_a_text_in_doubt_whose_phone_does_not_open_is_settled_too_when_nobody_can_be_asked(session):
+    alert_everybody(session, 1)
+    send(FakeGateway(answer=lost))
+    session.execute(text("update contact_points set value_sealed = decode('0102', 'hex')"))
+    time_passes(session, "interval '182 seconds'")
+    assert sweeping.settle_gone((), BOOK) == {"queued": 1}
 
 
 def test_waking_asks_only_for_what_waits(session):

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from config import Config
+from consular.domain.cap import AlertStatus
 from consular.extensions import db
 from tests.conftest import OUR_NUMBER
 from tests.factories import alert_everybody, make_crisis, phone, rows, set_messages
@@ -85,3 +86,15 @@ def test_what_fails_each_time_keeps_nothing_else_back(committing: Flask, config:
     finally:
         rename("elsewhere", "canaries")
     assert "canaries.send_daily" in (tmp_path / "clock.log").read_text()
+
+
+def test_what_a_gateway_left_in_doubt_that_is_gone_goes_by_another(
+    committing: Flask, config: Config, tmp_path: Path
+) -> None:
+    alert_everybody(db.session, 3, status=AlertStatus.ACTUAL)
+    doubt = "state = 'unknown', tries = 1, sending_at = now() - interval '200 seconds', attempt_id = gen_random_uuid()"
+    set_messages(db.session, f"gateway = 'http', {doubt}")
+    db.session.remove()
+    with process(CLOCK, environment(config, **REAL), tmp_path / "clock.log"):
+        resent = "select distinct gateway, state, possible_duplicate from messages"
+        assert eventually(lambda: found(resent) == [("twilio", "queued", True)]), (tmp_path / "clock.log").read_text()
