@@ -10,9 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from consular.domain.delivery import message_number
+from consular.domain.ports import SmsGateway
 from consular.queries import invariants
+from consular.services.restoring import number_in
 
 Line = Mapping[str, Any]
+Period = tuple[datetime, datetime]
 
 CLOCKS_APART = timedelta(seconds=5)
 """A gateway's clock may differ from ours by so much: nearer to an end of a log it is not told what belongs in it."""
@@ -35,25 +38,24 @@ class Compared:
 
 
 def compare(
-    log: Iterable[Line], gateways: Collection[str], *, is_whole: bool = True, before: datetime | None = None
+    log: Iterable[Line], gateways: Collection[str], *, period: Period | None = None, before: datetime | None = None
 ) -> Compared:
     """Every text of the log is known here; every text that its gateway took by our account is in the log.
 
     A line has "sid" and "attempt" (an attempt's uuid). gateways: whose log it is; none named: those that gave us its
-    ids. is_whole: nothing is missing from it; else only what was handed over while it was written is looked for, by
-    "created_at" (see moment_of; a log without it counts as whole). before: a text whose row changed since then may
-    still be under way.
+    ids. period: only what was handed over then is looked for in it, else everything. before: a text whose row changed
+    since then may still be under way.
     """
     lines = list(log)
-    period = None if is_whole else _period(lines)
-    rows = {row.id: row for row in invariants.handed_over(period)}
+    inside = (period[0] + CLOCKS_APART, period[1] - CLOCKS_APART) if period else None
+    rows = {row.id: row for row in invariants.handed_over(inside)}
     sids = {line["sid"] for line in lines}
     times = Tally(message_number(UUID(line["attempt"])) for line in lines if line.get("attempt"))
     more = {number: count for number, count in times.items() if count > 1}
     lost = [number for number in times if number not in rows]
     excused = invariants.under_way(lost, before) if before and lost else set()
     of = set(gateways) or {row.gateway for row in rows.values() if row.provider_message_id in sids}
-    if period is None and not of:
+    if inside is None and not of:
         of = {row.gateway for row in rows.values()}
     ours = [row for row in rows.values() if row.gateway in of and row.is_covered]
     return Compared(
@@ -62,8 +64,31 @@ def compare(
         twice=[number for number, count in more.items() if count > 1 + _excused(rows.get(number))],
         lost=[number for number in lost if number not in excused],
         invented=[row.id for row in ours if row.provider_message_id not in sids],
-        ours=_told(len(ours), of, period),
+        ours=_told(len(ours), of, inside),
     )
+
+
+def period_of(lines: Sequence[Line]) -> Period | None:
+    """From the first moment in a log to the last; None: a line has no moment."""
+    moments = [moment for line in lines if (moment := moment_of(line))]
+    return (min(moments), max(moments)) if moments and len(moments) == len(lines) else None
+
+
+def read_list(gateway: SmsGateway, since: datetime, until: datetime) -> list[Line]:
+    """What a gateway's own list shows of the period, as compare() takes it. A list may be behind: see LIST_LAG.
+
+    A text is ours by the reference in it, so the account must carry no other installation's. Raises GatewayError
+    (NoListError: it has no list).
+    """
+    return [
+        {
+            "sid": one.provider_message_id,
+            "attempt": str(UUID(int=number << 64)) if (number := number_in(one)) else None,
+            "created_at": one.created_at.isoformat(),
+        }
+        for one in gateway.list_sent(since)
+        if since <= one.created_at <= until
+    ]
 
 
 def check_line(line: Line) -> None:
@@ -85,18 +110,11 @@ def moment_of(line: Line) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _period(lines: Sequence[Line]) -> tuple[datetime, datetime] | None:
-    moments = [moment for line in lines if (moment := moment_of(line))]
-    if len(moments) < len(lines) or not moments:
-        return None
-    return min(moments) + CLOCKS_APART, max(moments) - CLOCKS_APART
-
-
 def _excused(row: Any) -> int:
     return int(row.unknowns) if row is not None and row.possible_duplicate else 0
 
 
-def _told(number: int, gateways: Collection[str], period: tuple[datetime, datetime] | None) -> str:
+def _told(number: int, gateways: Collection[str], period: Period | None) -> str:
     texts = f"{number} texts of {', '.join(sorted(gateways)) or 'no gateway'}"
     if period is None:
         return texts

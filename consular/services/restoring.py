@@ -161,7 +161,7 @@ def _take(
     read_reason: ReadReason,
 ) -> int:
     """How many texts of a part of the list this copy did not know to have left."""
-    ours = {number: message for message in batch if (number := _number(message)) is not None}
+    ours = {number: message for message in batch if (number := number_in(message)) is not None}
     listed = [Taken(number, one.provider_message_id, one.created_at, _attempt(number)) for number, one in ours.items()]
     taken = restoring.take(session, gateway, listed, before)
     known = receipts.existing(session, [gateway], list(ours))
@@ -171,7 +171,7 @@ def _take(
     return len(taken)
 
 
-def _number(message: RemoteMessage) -> int | None:
+def number_in(message: RemoteMessage) -> int | None:
     """The number of the message whose reference a text carries."""
     _, found, tail = message.body.rpartition(_REFERENCE)
     reference = tail.split()[0] if found and tail.split() else ""

@@ -41,7 +41,7 @@ class Invariant:
 class Seen:
     """What others saw, when it is known.
 
-    gateway_log, log_of, is_log_whole: see gateway_logs.compare. gateway_texts: the ids of texts from people that we
+    gateway_log, log_of, log_period: see gateway_logs.compare. gateway_texts: the ids of texts from people that we
     acknowledged. rates: parts per second by gateway. readers: how the raw form of a gateway's texts is read again;
     without one it is read as a form with Body and From.
     """
@@ -50,7 +50,7 @@ class Seen:
     gateway_texts: Iterable[str] | None = None
     rates: Mapping[str, float] | None = None
     log_of: Collection[str] = ()
-    is_log_whole: bool = True
+    log_period: tuple[datetime, datetime] | None = None
     readers: Mapping[str, IsKept] = field(default_factory=dict)
 
 
@@ -188,7 +188,7 @@ def _allowed(rate: float, row: Any) -> float:
 
 
 def _against_gateway(seen: Seen, before: datetime | None) -> Iterator[Invariant]:
-    found = gateway_logs.compare(seen.gateway_log or (), seen.log_of, is_whole=seen.is_log_whole, before=before)
+    found = gateway_logs.compare(seen.gateway_log or (), seen.log_of, period=seen.log_period, before=before)
     figures = f"{found.texts} texts, {found.declared} declared possible duplicates arrived twice"
     yield Invariant("nobody_texted_twice", not found.twice, _named(found.twice) or figures, "I2")
     taken = _named(found.lost) or f"{found.texts} texts"

@@ -15,7 +15,7 @@ from consular.extensions import db
 from consular.services import inbound
 from tests.conftest import ROOT
 from tests.verified_world import VerifiedWorld, break_it
-from tests.workers.processes import environment
+from tests.workers.processes import environment, practice_gateway
 
 
 @pytest.fixture
@@ -90,6 +90,36 @@ def test_the_texts_of_every_gateway_are_read_again(config, world):
     assert "not compared: 1 texts of http" in run(config).stdout
     result = run(config, **HTTP)
     assert "✗ I4  texts kept exactly: 1 rows: " in result.stdout, result.stderr
+
+
+@pytest.mark.slow
+def test_the_gateway_is_asked_for_its_own_list(config, world, tmp_path: Path):
+    with practice_gateway(tmp_path) as gateway:
+        result = run(config, "--gateway-list", "exercise", EXERCISE_GATEWAY_BASE_URL=gateway.url)
+        told = [line for line in result.stdout.splitlines() if "accepted here is accepted there" in line]
+        assert told[0].startswith("✓ I3  accepted here is accepted there: 0 texts of exercise, handed over from ")
+        break_it(
+            "update messages set sending_at = now() - interval '1 hour', accepted_at = now() - interval '59 minutes'"
+        )
+        older = run(config, "--gateway-list", "exercise", "--hours", "0.5", EXERCISE_GATEWAY_BASE_URL=gateway.url)
+        assert "✓ I3  accepted here is accepted there: 0 texts" in older.stdout
+        missed = run(config, "--gateway-list", "exercise", EXERCISE_GATEWAY_BASE_URL=gateway.url)
+    assert "✗ I3  accepted here is accepted there: 12 rows: " in missed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("exercise",), "exercise: The gateway's list gave no answer"),
+        (("smpp",), "smpp is not set up here, or has no list."),
+        (("twilio",), "twilio is not set up here, or has no list."),
+        (("exercise", "--gateway-log", __file__), "Give --gateway-list or --gateway-log, not both."),
+    ],
+)
+def test_a_list_that_cannot_be_had(config, world, arguments, told):
+    result = run(config, "--gateway-list", *arguments)
+    assert result.returncode in (1, 2)
+    assert told in result.stderr
 
 
 def test_a_log_that_is_none(config, world, tmp_path: Path):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from consular.clock import utc_now
 from consular.extensions import db
-from consular.services.gateway_logs import CLOCKS_APART, check_line, moment_of
+from consular.services.gateway_logs import CLOCKS_APART, check_line, moment_of, period_of, read_list
 from consular.services.verification import Invariant, Seen, check
 from tests.factories import rows
 from tests.verified_world import VerifiedWorld, break_it
@@ -34,6 +35,10 @@ def dated(world: VerifiedWorld) -> list[dict[str, object]]:
 
 def judged(log, *, is_busy=False, **options) -> dict[str, Invariant]:
     return {one.name: one for one in check(Seen(gateway_log=log, **options), is_busy=is_busy)}
+
+
+def of_its_time(log) -> dict[str, Invariant]:
+    return judged(log, log_period=period_of(log))
 
 
 def test_what_another_gateway_took_is_not_missed(world):
@@ -62,7 +67,7 @@ def test_only_the_time_of_a_part_of_the_log_is_compared(world):
     part = log[3:9]
     whole = judged(part)["accepted_here_is_accepted_there"]
     assert whole.detail.startswith(f"{len(log) - len(part)} rows: ")
-    found = judged(part, is_log_whole=False)["accepted_here_is_accepted_there"]
+    found = of_its_time(part)["accepted_here_is_accepted_there"]
     begins = datetime.fromtimestamp(part[0]["created_at"], UTC) + CLOCKS_APART
     assert found.ok
     assert found.detail.startswith(f"4 texts of exercise, handed over from {begins:%Y-%m-%d %H:%M:%S} to "), (
@@ -73,24 +78,61 @@ def test_only_the_time_of_a_part_of_the_log_is_compared(world):
 def test_what_is_missing_in_the_middle_of_the_time_is_missed(world):
     log = dated(world)
     missing = rows(db.session, f"select id from messages where provider_message_id = '{log[5]['sid']}'")[0][0]
-    found = judged([*log[3:5], *log[6:9]], is_log_whole=False)["accepted_here_is_accepted_there"]
+    found = of_its_time([*log[3:5], *log[6:9]])["accepted_here_is_accepted_there"]
     assert found.detail == f"1 rows: {missing}"
 
 
 def test_what_a_list_proved_later_may_have_left_a_minute_after_it_was_marked(world):
     log = dated(world)
     break_it(f"update messages set accepted_at = sending_at where provider_message_id = '{log[-2]['sid']}'")
-    assert judged([*log[3:-2], log[-1]], is_log_whole=False)["accepted_here_is_accepted_there"].ok
+    assert of_its_time([*log[3:-2], log[-1]])["accepted_here_is_accepted_there"].ok
 
 
 def test_a_log_without_times_is_whole(world):
-    found = judged(world.log()[1:], is_log_whole=False)
+    found = of_its_time(world.log()[1:])
     assert found["accepted_here_is_accepted_there"].detail.startswith("1 rows: ")
 
 
 def test_a_log_of_a_moment_covers_nothing(world):
-    found = judged(dated(world)[:1], is_log_whole=False)["accepted_here_is_accepted_there"]
+    found = of_its_time(dated(world)[:1])["accepted_here_is_accepted_there"]
     assert found.detail == "0 texts of exercise: the log covers too short a time"
+
+
+def aged(world: VerifiedWorld) -> None:
+    """The gateway's list shows the moments that our rows have."""
+    taken = dict(rows(db.session, "select provider_message_id, sending_at from messages"))
+    shown = [replace(one, created_at=taken[one.provider_message_id]) for one in world.gateway.list]
+    world.gateway.list[:] = shown
+
+
+def asked(world: VerifiedWorld, minutes: int) -> dict[str, Invariant]:
+    period = (utc_now() - timedelta(minutes=minutes), utc_now())
+    return judged(read_list(world.gateway, *period), log_of=["exercise"], log_period=period)
+
+
+def test_a_gateways_own_list_is_a_log(world):
+    aged(world)
+    found = asked(world, 30)
+    assert [one for one in found.values() if not one.ok] == []
+    texts = f"{len(world.log())} texts"
+    assert found["nobody_texted_twice"].detail.startswith(f"{texts}, "), "by the references in them"
+    assert found["accepted_here_is_accepted_there"].detail.startswith(f"{texts} of exercise, ")
+
+
+def test_what_the_list_lacks_or_has_twice_is_found(world):
+    aged(world)
+    world.gateway.list.append(replace(world.gateway.list[1], provider_message_id="SMagain"))
+    number = rows(db.session, f"select {FIRST}")[0][0]
+    gone = world.gateway.list.pop(0)
+    found = asked(world, 30)
+    assert found["accepted_here_is_accepted_there"].detail == f"1 rows: {number}", gone
+    assert found["nobody_texted_twice"].detail == f"1 rows: {number + 1}"
+    assert asked(world, 19)["accepted_here_is_accepted_there"].ok, "the text that the list lacks is older"
+
+
+def test_an_empty_list_proves_that_nothing_was_taken(world):
+    world.gateway.list.clear()
+    assert asked(world, 30)["accepted_here_is_accepted_there"].detail.startswith(f"{len(world.gateway.taken)} rows: ")
 
 
 UNDER_WAY = "update messages set state = '{}', provider_message_id = null, updated_at = now() - {} where id = {}"
