@@ -284,7 +284,7 @@ class Link:
             self.answer(Command.ENQUIRE_LINK_RESP, pdu.sequence)
         elif pdu.command == Command.UNBIND:
             self.answer(Command.UNBIND_RESP, pdu.sequence)
-            self.drop("unbound_by_smsc")
+            self._broken = self._broken or "unbound_by_smsc"
         elif pdu.command == Command.UNBIND_RESP:
             self.drop("unbound")
         elif not pdu.command & RESPONSE and pdu.command not in _WITHOUT_ANSWER:
@@ -345,7 +345,8 @@ class Link:
         self._watch()
 
     def _send(self, data: bytes) -> int:
-        """How much the socket took. One that takes no more is left only after its answers were read: they are proof."""
+        """How much the socket took. One that takes no more, or may be given no more, is left only after what it brought
+        was read: answers are proof."""
         assert self._socket is not None
         if self._broken is not None:
             return 0

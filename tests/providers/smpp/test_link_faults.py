@@ -188,6 +188,19 @@ def test_a_server_that_unbinds_gets_its_answer_and_a_new_bind(smsc, connect):
     side.drive(lambda: Command.UNBIND_RESP in server.commands())
 
 
+def test_a_server_that_unbinds_and_then_answers_is_heard(smsc, connect):
+    def goodbye(session, pdu, message):
+        answers = [frame_of(Command.SUBMIT_SM_RESP, one.sequence, b"1a\0") for one in server.submitted]
+        if len(answers) == 3:
+            session.write(frame_of(Command.UNBIND, 5) + b"".join(answers))
+
+    server = smsc(goodbye)
+    side = connect(server.port, answer_timeout_seconds=5.0).bind()
+    assert outcomes(side.send(*(sms() for _ in range(3)))) == [SendOutcome.ACCEPTED] * 3
+    side.drive(lambda: len(server.binds) == 2)
+    assert Command.UNBIND_RESP in server.commands()
+
+
 @pytest.mark.parametrize(
     "garbage",
     [b"\0\0\0\x0f" + b"x" * 12, struct.pack(">I", LONGEST_PDU + 1) + b"x" * 12, b"HTTP/1.1 400 Bad Request\r\n\r\n"],
