@@ -39,6 +39,11 @@ where processed_at is null and tries > 0 order by random() limit 1 for update sk
 
 _SET_ASIDE = text("update inbound_messages set tries = 1 where id = :id and tries = 0 and processed_at is null")
 
+_STORED_AS = text("""
+select id, sender_index, body_sealed, received_at from inbound_messages
+where gateway = :gateway and provider_message_id = :pid
+""")
+
 _COUNT_TRY = text("""
 update inbound_messages i set tries = i.tries + 1,
     processed_at = case when i.tries + 1 >= :most_tries then now() end, kind = case when i.tries + 1 >= :most_tries
@@ -93,6 +98,12 @@ on conflict do nothing
 def store(session: AnySession, row: dict[str, Any]) -> bool:
     """Insert one raw text; False when it is already there."""
     return session.execute(_STORE, row).scalar() is not None
+
+
+def stored_as(session: AnySession, gateway: str, provider_message_id: str) -> Row[Any] | None:
+    """The text that is stored under a gateway's id: (id, sender_index, body_sealed, received_at)."""
+    values = {"gateway": gateway, "pid": provider_message_id}
+    return session.execute(_STORED_AS, values).one_or_none()
 
 
 def take(session: AnySession, limit: int) -> Sequence[Row[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import DataError
 
 from consular.domain.ports import GatewayError, RemoteMessage, SmsGateway
 from consular.models.inbound import InboundPath
@@ -51,15 +52,23 @@ def watch(gateway: SmsGateway, now: datetime) -> int | None:
 def fill(gateway: SmsGateway, since: datetime, now: datetime) -> int:
     """Store the texts of the gateway's list since then that we do not have; how many. Raises GatewayError.
 
-    A text is dated by the gateway, so that a later word of the same person stays the later one.
+    A text is dated by the gateway, so that a later word of the same person stays the later one. One that cannot be
+    stored keeps no other back; its error is raised after them.
     """
     listed = [one for one in gateway.list_inbound(since) if one.created_at <= now - WEBHOOK_TIME]
     with unit_of_work():
         known = operations.stored_ids(gateway.name, [one.provider_message_id for one in listed])
     missing = sorted((one for one in listed if one.provider_message_id not in known), key=lambda one: one.created_at)
-    filled = sum(_store(gateway.name, one) for one in missing)
+    filled, failed = 0, None
+    for one in missing:
+        try:
+            filled += _store(gateway.name, one)
+        except DataError as error:
+            failed = error
     if filled:
         log.warning("gap_filled", gateway=gateway.name, texts=filled)
+    if failed is not None:
+        raise failed
     return filled
 
 

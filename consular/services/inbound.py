@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Row
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from consular.domain.gateways import EXERCISE, status_of
+from consular.domain.gateways import EXERCISE, HTTP, status_of
 from consular.domain.phone_spellings import match_variants
 from consular.domain.replies import CLASSIFIER_VERSION, Classification, ReplyKind, classify
 from consular.extensions import cipher
@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 MOST_TRIES = 3
 _TRIED_AT_ONCE = 20
+_MOST_ROUNDS = 100
+_REPEATED_WITHIN = timedelta(days=1)
+"""So long an operator may repeat a call that we did not answer."""
 MOST_RECEIPTS_AN_HOUR = 10
 
 Reader = Callable[[str, str | None, str | None], Classification]
@@ -55,10 +58,15 @@ def store(
     path: InboundPath = InboundPath.WEBHOOK,
 ) -> bool:
     """Keep one text exactly as it came; False when it was there already. Commits; a database error is raised to the
-    caller."""
+    caller.
+
+    Where an operator's ids are short and come round again, another text under a known id is a text of its own.
+    """
     row = new_row(gateway, provider_message_id, sender, body, raw, now, path)
     with unit_of_work() as session:
         is_new = inbound.store(session, row)
+        if not is_new and gateway == HTTP:
+            is_new = _store_beside(session, row, body)
     wakeups.kick("inbound", at_most_every=0.1)
     return is_new
 
@@ -86,6 +94,29 @@ def new_row(
         "received_at": now,
         "missing_parts": 0,
     }
+
+
+def _store_beside(session: inbound.AnySession, row: dict[str, Any], body: str) -> bool:
+    """Store a text whose id is taken under an id of our own, unless it is what was stored under one of them."""
+    known = row["provider_message_id"]
+    for number in range(1, _MOST_ROUNDS):
+        stored = inbound.stored_as(session, row["gateway"], row["provider_message_id"])
+        if stored is None or _is_repetition(stored, row, body):
+            return False
+        row["provider_message_id"] = f"{known[:56]}~{number}"
+        if inbound.store(session, row):
+            return True
+    return inbound.store(session, {**row, "provider_message_id": row["id"].hex})
+
+
+def _is_repetition(stored: Row[Any], row: dict[str, Any], body: str) -> bool:
+    """In doubt it is none: a text that is read twice does no harm."""
+    if bytes(stored.sender_index) != row["sender_index"] or row["received_at"] - stored.received_at > _REPEATED_WITHIN:
+        return False
+    try:
+        return cipher.open(stored.body_sealed, "inbound_messages.body", stored.id) == body
+    except KeyUnavailableError:
+        return False
 
 
 class _Width:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
 from consular.clock import utc_now
 from consular.domain.cap import AlertStatus
@@ -61,6 +62,14 @@ def test_missing_texts_are_kept_and_known_ones_left_alone(session, gateway):
     raw = dict(json.loads(cipher.open(row.raw_sealed, "inbound_messages.raw", row.id)))
     assert (raw["MessageSid"], raw["From"], raw["To"], raw["Body"]) == ("SM3", phone(1), OUR_NUMBER, "a\0b ا🙏")
     assert row.received_at == NOW - timedelta(minutes=3), "dated by the gateway"
+
+
+def test_a_text_that_cannot_be_stored_keeps_no_other_back(session, gateway):
+    gateway.inbound = [listed("S" * 65, minutes_ago=5), listed("SM2", "2", minutes_ago=4)]
+    for minute in range(3):
+        with pytest.raises(DataError):
+            gap_filling.watch(gateway, later(minute * 2))
+    assert stored(session) == [("SM2", "poller")]
 
 
 def test_a_webhook_that_comes_after_all_makes_no_second_text(session, gateway):

@@ -75,6 +75,26 @@ def test_the_same_text_again_is_one_row(session):
     assert len(rows(session, "select 1 from inbound_messages")) == 2
 
 
+@pytest.mark.parametrize(
+    ("body", "number", "minutes"),
+    [("2", 2, 5), ("2", 1, 5), ("1", 1, 60 * 24 + 5)],
+    ids=["another phone", "other words", "the same words another day"],
+)
+def test_another_text_under_an_id_that_came_round_again_is_kept(session, body, number, minutes):
+    assert hear("1", sid="17", gateway="http")
+    for _ in range(2):
+        hear(body, sender=phone(number), sid="17", gateway="http", minutes=minutes)
+        assert hear("1", sid="17", gateway="http") is False
+    found = rows(session, "select provider_message_id from inbound_messages order by received_at")
+    assert [row.provider_message_id for row in found] == ["17", "17~1"]
+
+
+def test_an_id_that_comes_round_all_the_time_loses_no_text(session):
+    for number in range(1, 130):
+        assert hear("2", sender=phone(number), sid="0" * 64, gateway="http")
+    assert len(rows(session, "select 1 from inbound_messages")) == 129
+
+
 def test_the_same_text_at_the_same_moment_is_one_row(committing):
     results: list[bool] = []
     run_together(committing, [lambda: results.append(hear("2", sid="SMsame")) for _ in range(16)])
