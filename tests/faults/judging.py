@@ -23,8 +23,13 @@ from tests.faults.play import LONGEST_RECOVERY, OPEN, Play, Stage
 _UNREAD = """
 select (select count(*) from inbound_messages where processed_at is null)
      + (select count(*) from receipt_events where processed_at is null)
-     + (select count(*) from messages where event_id is null and state in ('queued', 'claimed', 'sending', 'unknown'))
+     + (select count(*) from messages m
+        where m.event_id is null and m.state in ('queued', 'claimed', 'sending', 'unknown')
+        and not exists (select 1 from senders s where s.gateway = m.gateway and s.paused_until > now())
+        and not exists (select 1 from country_pauses p
+                        where p.gateway = m.gateway and p.country = m.country and p.paused_until > now()))
 """
+"""Not read yet, or an answer to a citizen that is about to leave: one that waits for a refused line is not waited for."""
 _QUIET_SECONDS = 3.0
 """The receipts of the last answers to citizens are on their way so long."""
 _ROWS = "select id, possible_duplicate from messages where event_id = %s"
