@@ -29,7 +29,7 @@ select (select count(*) from inbound_messages where processed_at is null)
         and not exists (select 1 from country_pauses p
                         where p.gateway = m.gateway and p.country = m.country and p.paused_until > now()))
 """
-"""Not read yet, or an answer to a citizen that is about to leave: one that waits for a refused line is not waited for."""
+"""Not read yet, or an answer to a citizen that is about to leave; one for which a refused line stands still is not."""
 _QUIET_SECONDS = 3.0
 """The receipts of the last answers to citizens are on their way so long."""
 _ROWS = "select id, possible_duplicate from messages where event_id = %s"
