@@ -157,7 +157,7 @@ def country_refused_midway(play: Play) -> None:
     """The same on a line and into a country that have taken texts already."""
     alert = play.send("EG")
     play.wait_until_moving(alert)
-    refused = _refuse_midway(play, "21408", _until_country_waits)
+    refused = _refuse_midway(play, alert, "21408", _until_country_waits)
     waiting = play.states(alert).get("queued", 0)
     play.must(waiting > MOST_REFUSALS, f"only {waiting} texts were left to be refused: the case proves nothing")
     play.must(waiting + play.gone(alert) == alert.people, f"the rows are {play.states(alert)}, not queued")
@@ -170,25 +170,30 @@ def account_refused(play: Play) -> None:
     """20003 in the middle of an alert: the whole line stops, and goes on by itself a minute later."""
     alert = play.send()
     play.wait_until_moving(alert)
-    _refuse_midway(play, "20003", _until_line_waits)
+    _refuse_midway(play, alert, "20003", _until_line_waits)
     play.must_alarm("account_refused", "exercise")
     play.simulator.faults()
     play.fault_is_over()
     play.must(play.wait_until_gone(alert, 120), "not all texts left after the repair")
 
 
-def _refuse_midway(play: Play, fault: str, wait: Callable[[Play], None]) -> int:
+def _refuse_midway(play: Play, alert: Alert, fault: str, wait: Callable[[Play], None]) -> int:
     """From now on all is refused: the number of requests that were, when the breaker is open."""
-    before = _struck(play)
     play.simulator.faults({fault: 1.0})
     wait(play)
     play.wait(3.0)
-    refused = _struck(play) - before
+    refused = count_refused(play, alert, fault)
     play.wait(5.0)
-    play.verdict.injected = _struck(play) - before
+    play.verdict.injected = count_refused(play, alert, fault)
     play.must(refused == play.verdict.injected, "requests went on after the refusal")
     play.must(0 < refused <= MOST_REFUSALS, f"the breaker opened after {refused} requests")
     return refused
+
+
+def count_refused(play: Play, alert: Alert, error: str) -> int:
+    """Requests with a text of this alert that were refused so. The people of other alerts get their answers, too."""
+    query = f"{_ATTEMPTS} and a.error_code = %s"
+    return int(play.site.rows(query, alert.event_id, "refused", error)[0][0])
 
 
 def _until_country_waits(play: Play) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from consular.domain.gateways import HTTP, TWILIO
-from tests.faults.cases.gateways import MOST_REFUSALS
+from tests.faults.cases.gateways import MOST_REFUSALS, count_refused
 from tests.faults.play import Play
 from tests.faults.story import Case
 
@@ -24,11 +24,10 @@ def _take_over(play: Play, country: str, fault: str, alarm: str, subject: str) -
     """What the first one did not take leaves by the second while the first still refuses: time counts from then."""
     alert = play.send(country)
     play.wait_until_moving(alert)
-    before = int(play.simulator.stats()["faults"])
     play.simulator.faults({fault: 1.0})
     play.fault_is_over()
     play.must(play.wait_until_gone(alert, LONGEST_TAKEOVER), f"the second one did not take over: {play.states(alert)}")
-    play.verdict.injected = int(play.simulator.stats()["faults"]) - before
+    play.verdict.injected = count_refused(play, alert, fault)
     play.must(0 < play.verdict.injected <= MOST_REFUSALS, f"the breaker opened after {play.verdict.injected} requests")
     play.must_alarm(alarm, subject)
     query = "select gateway, count(*) from messages where event_id = %s group by gateway"
