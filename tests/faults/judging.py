@@ -22,7 +22,7 @@ from tests.faults.play import LONGEST_RECOVERY, OPEN, Play, Stage
 
 _UNREAD = """
 select (select count(*) from inbound_messages where processed_at is null)
-     + (select count(*) from receipt_events where processed_at is null)
+     + (select count(*) from receipt_events where processed_at is null and result is null)
      + (select count(*) from messages m
         where m.event_id is null and m.state in ('queued', 'claimed', 'sending', 'unknown')
         and not exists (select 1 from senders s where s.gateway = m.gateway and s.paused_until > now())

@@ -118,6 +118,13 @@ def test_every_promise_of_the_database_has_a_breach(world):
     assert names - set(BREACHES) == set()
 
 
+@pytest.mark.parametrize(("age", "is_kept"), [("4 minutes", True), ("6 minutes", False)])
+def test_a_receipt_that_fits_nothing_may_wait_for_its_text(world, age, is_kept):
+    waits = f"processed_at = null, result = 'wait2 99', received_at = now() - interval '{age}'"
+    break_it(f"update receipt_events set {waits}")
+    assert ("no_receipts_not_processed" not in broken()) is is_kept
+
+
 def test_offenders_are_named_and_counted(world):
     numbers = [row[0] for row in rows(db.session, "select id from messages where kind = 'alert' order by id")]
     break_it("update messages set state = 'unknown' where kind = 'alert'")
