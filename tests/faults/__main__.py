@@ -83,7 +83,7 @@ def _play_all(options: argparse.Namespace) -> list[Verdict]:
     with EmbeddedServers(FOLDER / "servers") as servers:
         for name, cases, populate, settings in (
             *((name, cases, _few, Settings()) for name, cases in small),
-            ("takeover", takeover.CASES, _few, Settings(gateways=(TWILIO, HTTP))),
+            ("takeover", takeover.CASES, _few, Settings(rate=40.0, gateways=(TWILIO, HTTP))),
             ("restore", restoring.CASES, _few, Settings(rate=40.0)),
             ("big", big.CASES, _many, Settings(rate=300.0, lease=30)),
             ("recovery", big.LAST, _some, Settings(rate=200.0, lease=30)),

@@ -19,6 +19,7 @@ from consular.queries.promises import UNSETTLED
 from consular.services.verification import Invariant, check_invariants
 from tests.faults.desk import Alert
 from tests.faults.play import LONGEST_RECOVERY, OPEN, Play, Stage
+from tests.faults.world import SENDERS
 
 _UNREAD = """
 select (select count(*) from inbound_messages where processed_at is null)
@@ -96,6 +97,8 @@ def judge(stage: Stage, plays: Sequence[Play], *, strictly: bool = False) -> Non
     for play in plays:
         if play.case.check is not None and not play.verdict.skipped and not play.is_broken_off:
             play.case.check(play)
+    for name in SENDERS:  # people go on answering: nothing may leave between the gateway's log and the database
+        stage.site.stop(name)
     log = stage.log()
     for play in plays:
         _count(stage, play, log)
