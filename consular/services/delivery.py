@@ -45,6 +45,10 @@ _UNREADABLE_WAIT_SECONDS = 600.0
 _LONGEST_PROOF_SECONDS = 2.0
 _UNPROVEN_WAIT_SECONDS = 5.0
 """Rows into a country of which nothing is heard so long go back, so that others can be claimed meanwhile."""
+_STRAGGLER_SECONDS = 2.0
+"""A request that is so long without an answer hangs: it is not what ends a drain's work on all others."""
+_LONGEST_OVERTIME_SECONDS = 60.0
+"""A drain whose time is over works on so long at most while requests hang: the job around it has its own limit."""
 _WATCH_SECONDS = 0.05
 """As often as this, while marked texts leave, a worker looks what was refused to others."""
 _AWAY = (OperationalError, InterfaceError, InternalError)
@@ -123,15 +127,25 @@ class Drain:
         try:
             is_going_on = True
             while is_going_on:
-                is_paused = self._is_paused or self._recorder.is_refused
-                is_over = is_paused or self._clock.monotonic() >= ends_at or self._should_stop()
-                is_going_on = yield from self._step(is_over=is_over)
+                is_going_on = yield from self._step(is_over=self._is_over(ends_at))
         except GeneratorExit:
             raise
         except BaseException:
             yield from self._finish()
             raise
         yield from self._finish()
+
+    def _is_over(self, ends_at: float) -> bool:
+        """Whether nothing new is begun. Time alone does not end the work while a request hangs: whoever waits for it
+        idly, as all workers may at the same moment, keeps texts back that could leave. Nor does it waste the place in
+        the sender's pace that is reserved already."""
+        if self._is_paused or self._recorder.is_refused or self._should_stop():
+            return True
+        now = self._clock.monotonic()
+        if now < ends_at or self._batch:
+            return False
+        hangs = self._recorder.longest_wait(now) > _STRAGGLER_SECONDS
+        return not hangs or now >= ends_at + _LONGEST_OVERTIME_SECONDS
 
     def _step(self, *, is_over: bool) -> Generator[Point, None, bool]:
         if not is_over:

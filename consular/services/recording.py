@@ -85,6 +85,10 @@ class Recorder:
         """Whether something is marked, or answered and not yet written."""
         return bool(self._open or self._results)
 
+    def longest_wait(self, now: float) -> float:
+        """Seconds since the oldest request left whose answer is not written yet; 0 when there is none."""
+        return now - next(iter(self._left_at.values()), now)
+
     def expect(self, item: Prepared) -> None:
         """A text is marked: its outcome will have to be written."""
         self._open[item.attempt_id] = item
