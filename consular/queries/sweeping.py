@@ -69,15 +69,24 @@ update messages set state = 'expired', updated_at = now() where id in (
     order by id limit :limit for update skip locked)
 """)
 
+LOOK_SECONDS = 10.0
+"""A text that one worker looks for is not looked for by another one meanwhile."""
+
 _UNKNOWN = text("""
+with due as (
+    select id, not_before from messages where state = 'unknown' and gateway = :gateway and not_before <= now()
+    order by not_before limit :limit for update skip locked
+), taken as (
+    update messages m set not_before = now() + :seconds * interval '1 second' from due where m.id = due.id
+)
 select m.id, m.attempt_id, m.event_id, m.inbound_id, m.template, m.contact_point_id, m.language, m.sending_at,
 m.not_found_at,
     m.expires_at, e.stopped_at, c.value_sealed, i.sender_sealed, k.id as canary_id, k.phone_sealed,
     (select count(*) from message_attempts a where a.message_id = m.id and a.outcome = 'unknown') as unknowns
-from messages m left join contact_points c on c.id = m.contact_point_id left join inbound_messages i on i.id =
-m.inbound_id
+from due join messages m on m.id = due.id left join contact_points c on c.id = m.contact_point_id
+left join inbound_messages i on i.id = m.inbound_id
 left join alert_events e on e.id = m.event_id left join canaries k on k.message_id = m.id
-where m.state = 'unknown' and m.gateway = :gateway and m.not_before <= now() order by m.not_before limit :limit
+order by due.not_before
 """)
 
 _SETTLE = text("""
@@ -139,8 +148,9 @@ def end_receipts(session: AnySession, limit: int) -> None:
 
 
 def unknowns(session: AnySession, gateway: str, limit: int) -> Sequence[Row[Any]]:
-    """Texts nobody knows the fate of that are due for a look at the gateway's list."""
-    return session.execute(_UNKNOWN, {"gateway": gateway, "limit": limit}).all()
+    """Take texts nobody knows the fate of that are due for a look at the gateway's list; nobody else gets them for
+    LOOK_SECONDS."""
+    return session.execute(_UNKNOWN, {"gateway": gateway, "limit": limit, "seconds": LOOK_SECONDS}).all()
 
 
 def settle(session: AnySession, row: Row[Any], verdict: Verdict) -> Sequence[Row[Any]]:

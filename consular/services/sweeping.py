@@ -80,7 +80,7 @@ def wake(wakeups: Wakeups) -> dict[str, bool]:
     return waiting
 
 
-def reconcile(gateway: SmsGateway, book: TextBook, seconds: float = 10.0) -> dict[str, int]:
+def reconcile(gateway: SmsGateway, book: TextBook, seconds: float = sweeping.LOOK_SECONDS) -> dict[str, int]:
     """Look for `unknown` texts in the gateway's own list and settle each by proof or by its class's policy; what
     became of them. Where there is no list, silence takes the place of a look.
 
@@ -92,7 +92,7 @@ def reconcile(gateway: SmsGateway, book: TextBook, seconds: float = 10.0) -> dic
     return work.settled
 
 
-def settle_gone(gateways: Container[str], book: TextBook, seconds: float = 10.0) -> dict[str, int]:
+def settle_gone(gateways: Container[str], book: TextBook, seconds: float = sweeping.LOOK_SECONDS) -> dict[str, int]:
     """Settle the `unknown` texts of gateways that are not among those of this installation any more, as where there is
     no list: nobody can be asked, and receipts may still come. What became of them. Any number of processes may."""
     settled: Counter[str] = Counter()

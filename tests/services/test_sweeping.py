@@ -16,6 +16,7 @@ from consular.extensions import cipher, db
 from consular.providers.twilio.codes import failure_reason, map_status
 from consular.queries import counters
 from consular.services import receipts, routing, sweeping
+from consular.services.sql_store import actual_ports
 from consular.services.texts import TextBook
 from tests.factories import alert_everybody, message_ids, phone, rows, set_messages, states
 from tests.fakes import FakeGateway, lost
@@ -224,7 +225,9 @@ def test_a_text_whose_look_fails_gives_way_to_the_others(session):
         return real(to, since)
 
     gateway.find = find  # type: ignore[method-assign]
-    assert sum(look(gateway).get("unknown", 0) for _ in range(2)) == 2
+    first_round = look(gateway)
+    time_passes(session, "interval '11 seconds'")
+    assert first_round.get("unknown", 0) + look(gateway).get("unknown", 0) == 2
 
 
 def test_an_unreadable_phone_stops_only_its_own_look(session):
@@ -379,6 +382,30 @@ def test_a_receipt_during_the_look_wins(session):
     gateway.find = find  # type: ignore[method-assign]
     assert look(gateway) == {"settled": 1}
     assert states(session) == {"delivered": 1}
+
+
+def test_two_workers_look_for_different_texts(session):
+    gateway = FakeGateway(answer=lost)
+    alert_everybody(session, 3)
+    send(gateway)
+    ports = actual_ports(BOOK)
+    first = sweeping.Reconciliation(gateway, ports).steps(10.0)
+    assert [next(first).name for _ in range(2)] == ["unknowns", "look"]
+    assert sweeping.reconcile(gateway, BOOK) == {}
+    assert gateway.list_calls == 0
+    for _ in first:
+        pass
+    assert gateway.list_calls == 3
+
+
+def test_a_text_that_was_taken_by_a_worker_that_died_is_looked_for_by_another(session):
+    gateway = FakeGateway(answer=lost)
+    unknown(session, gateway)
+    dead = sweeping.Reconciliation(gateway, actual_ports(BOOK)).steps(10.0)
+    assert [next(dead).name for _ in range(2)] == ["unknowns", "look"]
+    dead.close()
+    time_passes(session, "interval '11 seconds'")
+    assert look(gateway) == {"unknown": 1}
 
 
 def test_looks_end_when_their_time_is_over(session):

@@ -26,6 +26,7 @@ from consular.domain.delivery import (
 from consular.domain.gateways import EXERCISE
 from consular.queries.delivery import FAR_SECONDS, OutcomeRow
 from consular.queries.receipts import Report
+from consular.queries.sweeping import LOOK_SECONDS
 from tests.simulation.rows import Attempt, Changed, Claimed, Message, Receipt, Unknown
 
 RANKS = {state.value: rank for state, rank in RANK.items()}
@@ -325,7 +326,10 @@ class MemoryStore:
             if m.state == "unknown" and m.gateway == gateway and m.not_before <= self.moment
         ]
         due.sort(key=lambda message: message.not_before)
-        return [self._unknown(message) for message in due[:limit]]
+        found = [self._unknown(message) for message in due[:limit]]
+        for message in due[:limit]:
+            message.not_before = self.moment + timedelta(seconds=LOOK_SECONDS)
+        return found
 
     def _unknown(self, m: Message) -> Unknown:
         stopped_at = self.events[m.event_id].stopped_at if m.event_id is not None else None
