@@ -74,6 +74,15 @@ returning reach
 _COUNT_STANDINGS = f"with fresh as ({_STANDINGS}) select reach, count(*) from fresh group by reach"  # noqa: S608
 
 
+_IS_MISJUDGED = """
+select bool_or(reltuples < pg_relation_size(oid) / current_setting('block_size')::int) from pg_class
+where relname in ('people', 'stays', 'contact_points', 'opt_outs') and relkind = 'r'
+and pg_relation_size(oid) > 4 * current_setting('block_size')::int
+"""
+"""Whether the planner believes that a page of such a table holds less than one row. So it does when the last look at it
+fell into an import that was not committed yet; it then goes through everybody once for each person, which takes minutes
+for a thousand people."""
+
 _WORTH_ANALYSING = 1000
 """From so many rows on the planner is told of them at once: guessing at fresh tables, it reads them whole for every
 batch."""
@@ -99,6 +108,8 @@ def select_phones(session: AnySession, people: Select[Any], opt_out_list: str) -
     """
     compiled = people.compile(dialect=postgresql.dialect(paramstyle="named"), compile_kwargs={"literal_binds": False})  # type: ignore[no-untyped-call]
     session.execute(text("set local work_mem = '32MB'"))
+    if session.execute(text(_IS_MISJUDGED)).scalar():
+        session.execute(text("analyze people, stays, contact_points, opt_outs"))
     session.execute(text("drop table if exists selected, phones"))
     values = {**compiled.params, "opt_out_list": opt_out_list}
     session.execute(text(_SELECTED.format(people=str(compiled))), values)

@@ -43,8 +43,10 @@ from social_posts p join alert_events e on e.id = p.event_id where e.status = 'A
 
 
 def recount(session: AnySession, today: date) -> None:
-    """Replace every count by that of now. today: on which stays count."""
+    """Replace every count by that of now. today: on which stays count. Everybody is counted, so that no plan is better
+    than one pass over each table, whatever the planner believes of their sizes."""
     session.execute(text("set local work_mem = '64MB'"))
+    session.execute(text("set local enable_nestloop = off"))
     session.execute(text("delete from readiness_counts"))
     session.execute(_RECOUNT, {"today": today, "opt_out_list": opt_out_list(TWILIO)})
 

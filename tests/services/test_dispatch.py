@@ -12,7 +12,7 @@ from consular.clock import utc_now
 from consular.domain.audience import AudienceRule
 from consular.domain.cap import AlertStatus
 from consular.domain.delivery import MessageState
-from consular.extensions import cipher
+from consular.extensions import cipher, db
 from consular.models.people import ContactPoint
 from consular.queries import counters
 from consular.services import dispatch
@@ -49,6 +49,16 @@ def test_one_message_per_phone_and_one_recipient_per_person(session):
     assert counters.read(event.id) == {"message:queued": 2}
     assert {k: v for k, v in counters.read(event.crisis_id).items() if v} == counters.recount_crisis(event.crisis_id)
     assert counters.read(event.crisis_id)["reach:waiting"] == 4
+
+
+def test_statistics_from_the_middle_of_an_import_do_not_stop_an_alert(session):
+    """Autovacuum looked while nobody of an import was committed, so that the planner takes the tables for empty."""
+    make_people(session, 1500)
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
+        other.execute(text("analyze people, stays, contact_points"))
+    event = make_event(session, make_crisis(session))
+    session.execute(text("set local statement_timeout = '20s'"))
+    assert fan_out(session, event).people == 1500
 
 
 def test_only_the_people_the_rule_selects(session):
