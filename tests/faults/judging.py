@@ -96,7 +96,10 @@ def judge(stage: Stage, plays: Sequence[Play], *, strictly: bool = False) -> Non
     """
     for play in plays:
         if play.case.check is not None and not play.verdict.skipped and not play.is_broken_off:
-            play.case.check(play)
+            try:
+                play.case.check(play)
+            except Exception as error:  # noqa: BLE001 - one case that cannot be checked must not cost the verdicts of all
+                play.must(False, f"its check broke off: {error!r}")
     for name in SENDERS:  # people go on answering: nothing may leave between the gateway's log and the database
         stage.site.stop(name)
     log = stage.log()

@@ -62,6 +62,7 @@ def stop_at_once(play: Play) -> None:
     states = play.states(alert)
     play.must(states.get("cancelled", 0) > 0, f"nothing was stopped: {states}")
     play.note(f"stopped in the middle: {states}")
+    _read_what_left(play)
 
 
 def approved_is_sent(play: Play) -> None:
@@ -69,9 +70,15 @@ def approved_is_sent(play: Play) -> None:
     query = "select count(*), count(distinct content_hash) from alert_events where alert_id = %s"
     row = play.site.rows(query, play.alerts[0].path.rsplit("/", 1)[1])[0]
     play.must(row == (1, 1), f"{row[0]} events with {row[1]} contents came of one approval")
+
+
+def _read_what_left(play: Play) -> None:
+    """Now, while the gateway lists everything that it took; later cases take its list away."""
     ours = {int(row[0]) for row in play.site.rows("select id from messages where event_id = %s", *_event(play))}
     bodies = play.simulator.bodies()
-    sent = [bodies[one["sid"]] for one in play.stage.log() if one["attempt"] and _number(one["attempt"]) in ours]
+    taken = [one["sid"] for one in play.stage.log() if one["attempt"] and _number(one["attempt"]) in ours]
+    sent = [bodies[sid] for sid in taken if sid in bodies]
+    play.must(len(sent) > len(taken) / 2, f"only {len(sent)} of {len(taken)} texts stand in the gateway's list")
     wordings = {_without_what_is_personal(body) for body in sent}
     play.must(bool(sent), "no text left before the stop: the case proves nothing")
     play.must(len(wordings) == 1, f"{len(sent)} texts of one alert have {len(wordings)} wordings")
