@@ -141,7 +141,7 @@ def plans() -> dict[str, str]:
         "error": None,
         "provider_id": "x",
     }
-    shared |= {"message_ids": ids}
+    shared |= {"message_ids": ids, "parts": [1] * BATCH, "seconds": 10}
     statements = {
         "claim": delivery._CLAIM,
         "mark": delivery._MARK,
