@@ -30,7 +30,6 @@ from consular.embedded import EmbeddedServers
 from consular.extensions import db
 from consular.models.alerts import AlertEvent
 from consular.queries import delivery, reach, receipts, sweeping
-from consular.queries.audience import count_people
 from consular.queries.delivery import OutcomeRow
 from consular.security.fields import generate_keys
 from consular.services import dispatch
@@ -68,8 +67,8 @@ def approve() -> Any:
     """What an approval does to the database; the event's id."""
     with unit_of_work() as session:
         event = make_event(session, make_crisis(session), validity=timedelta(hours=6))
-        count_people(session, EVERYBODY_IN_LIBYA, utc_now().date())
-        event.people = dispatch.fan_out(session, event, EVERYBODY_IN_LIBYA, "exercise", utc_now()).people
+        event.people = dispatch.choose_people(session, EVERYBODY_IN_LIBYA, utc_now())
+        dispatch.fan_out(session, event, "exercise")
         return event.id
 
 

@@ -231,7 +231,7 @@ class World:
     def status(self, person_id: UUID) -> PersonStatus:
         """The row as the database has it now."""
         self.session.expire_all()
-        row = self.session.get(PersonStatus, (self.crisis_id, person_id))
+        row = self.session.get(PersonStatus, (person_id, self.crisis_id))
         assert row is not None
         return row
 

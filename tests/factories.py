@@ -181,7 +181,8 @@ def issue(session: AnySession, crisis_id: UUID, **event: Any) -> UUID:
     """An event with a message for everybody who stays in Libya; its id. Takes what make_event() takes."""
     row = make_event(session, crisis_id, **event)
     gateway = "exercise" if row.status is AlertStatus.EXERCISE else "twilio"
-    row.people = dispatch.fan_out(session, row, EVERYBODY_IN_LIBYA, gateway, utc_now()).people
+    row.people = dispatch.choose_people(session, EVERYBODY_IN_LIBYA, utc_now())
+    dispatch.fan_out(session, row, gateway)
     session.flush()
     return row.id
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, SmallInteger, String, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Float, Index, SmallInteger, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consular.domain.delivery import MessageState
@@ -97,7 +97,7 @@ class Message(Base):
     kind: Mapped[MessageKind] = enum_column(MessageKind)
     event_id: Mapped[UUID | None]
     crisis_id: Mapped[UUID | None]
-    inbound_id: Mapped[UUID | None] = mapped_column(ForeignKey("inbound_messages.id"))
+    inbound_id: Mapped[UUID | None]
     template: Mapped[str | None] = mapped_column(String(32))
     channel: Mapped[Channel] = enum_column(Channel)
     step: Mapped[int] = mapped_column(SmallInteger, server_default="0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Computed, ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, Computed, ForeignKey, Index, PrimaryKeyConstraint, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consular.domain.delivery import Reach
@@ -39,11 +39,12 @@ class PersonStatus(Base):
 
     stated: what they said (domain.triage.fold over their StatusEvents), never changed by an assessment. assessed: what
     an officer believes, shown beside it. bucket: derived by the database. reach: best news of any of their messages.
-    No foreign keys, as in models.messages.
+    No foreign keys, as in models.messages. The key begins with the person, so that it also finds all of a person's.
     """
 
     __tablename__ = "person_statuses"
     __table_args__ = (
+        PrimaryKeyConstraint("person_id", "crisis_id"),
         Index("ix_person_statuses_bucket", "crisis_id", "bucket", "person_id"),
         Index(
             "ix_person_statuses_stated",
@@ -60,18 +61,17 @@ class PersonStatus(Base):
             "person_id",
             postgresql_where=text("assessed is not null"),
         ),
-        Index("ix_person_statuses_person_id", "person_id"),
     )
 
-    crisis_id: Mapped[UUID] = mapped_column(primary_key=True)
-    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    crisis_id: Mapped[UUID]
+    person_id: Mapped[UUID]
     reach: Mapped[Reach] = enum_column(Reach)
     stated: Mapped[Stated | None] = enum_column(Stated)
     stated_count: Mapped[int | None]
     stated_at: Mapped[MaybeMoment]
     assessed: Mapped[Assessment | None] = enum_column(Assessment)
     assessed_at: Mapped[MaybeMoment]
-    assessed_by: Mapped[UUID | None] = mapped_column(ForeignKey("officers.id"))
+    assessed_by: Mapped[UUID | None]
     bucket: Mapped[str] = mapped_column(String(16), Computed(_BUCKET_SQL, persisted=True))
 
 

@@ -213,9 +213,8 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
             raise _already_issued(session, alert_id)
         require_open(crisis.closed_at)
         require_gateway(crisis.status, gateways)
-        rule = _rule(alert)
         stored = ApprovedContent(content_of(alert), alert.audience, seen_count)
-        people = count_people(session, rule, now.date())
+        people = dispatch.choose_people(session, _rule(alert), now)
         try:
             after = check_approval(_facts(alert), officer_id, stored, seen_hash, people)
         except AlertRefusedError as error:
@@ -224,7 +223,7 @@ def approve(  # noqa: PLR0913 - what the officer saw and typed, named at the cal
         event = freeze_event(alert, content_of(alert)["texts"], officer_id, seen_hash, now)
         session.add(event)
         session.flush()
-        count = dispatch.fan_out(session, event, rule, partial(_route, session, alert, gateways), now)
+        count = dispatch.fan_out(session, event, partial(_route, session, alert, gateways))
         event.people = count.people
         social.queue_posts(session, event, now, outlets)
         alert.state = after

@@ -25,17 +25,22 @@ Route = Callable[[Mapping[str | None, int]], Mapping[str | None, str | None]]
 MOST_CANCELLED_AT_ONCE = 20_000
 
 
-def fan_out(
-    session: AnySession, event: AlertEvent, rule: AudienceRule, route: str | Route, now: datetime
-) -> FanOutCount:
-    """Insert the message, recipient and standing rows of `event`, which must already be flushed. Does not commit.
+def choose_people(session: AnySession, rule: AudienceRule, now: datetime) -> int:
+    """Hold the people that the rule selects now, for fan_out() in the same transaction; how many they are."""
+    return fanout.choose_people(session, select_people(rule, now.date()))
+
+
+def fan_out(session: AnySession, event: AlertEvent, route: str | Route) -> FanOutCount:
+    """Insert the message, recipient and standing rows of `event` for exactly the people whom choose_people() holds.
+
+    The event must already be flushed. Does not commit.
 
     route: one gateway for everybody, or what chooses one for each country; people in a country without one are listed
     with that reason. Raises ValueError when an exercise would go to a real gateway, or the reverse, and whatever
     `route` raises.
     """
     able = gateways_for(event.status)
-    phones = fanout.select_phones(session, select_people(rule, now.date()), opt_out_list(able[0]))
+    phones = fanout.select_phones(session, opt_out_list(able[0]))
     chosen = dict.fromkeys(phones, route) if isinstance(route, str) else route(phones)
     if {gateway for gateway in (*chosen.values(), route) if isinstance(gateway, str)} - {*able}:
         raise ValueError("an exercise goes to the practice gateway, and nothing else does")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from consular.domain.delivery import MessageState
 from consular.extensions import cipher, db
 from consular.models.people import ContactPoint
 from consular.queries import counters
+from consular.queries.fanout import FanOutCount
 from consular.services import dispatch
 from tests.factories import (
     EVERYBODY_IN_LIBYA,
@@ -29,10 +31,12 @@ from tests.factories import (
     set_messages,
     states,
 )
+from tests.waiting import eventually
 
 
 def fan_out(session, event, rule=EVERYBODY_IN_LIBYA, gateway="exercise"):
-    return dispatch.fan_out(session, event, rule, gateway, utc_now())
+    dispatch.choose_people(session, rule, utc_now())
+    return dispatch.fan_out(session, event, gateway)
 
 
 def test_one_message_per_phone_and_one_recipient_per_person(session):
@@ -162,6 +166,36 @@ def test_nothing_stays_when_the_approval_is_rolled_back(committing):
         db.session.rollback()
         assert states(db.session) == {}
         assert rows(db.session, "select 1 from recipients") == rows(db.session, "select 1 from counters") == []
+
+
+def test_a_standing_that_appears_in_the_same_moment_is_kept_and_counted_once(committing):
+    """Somebody's reply gives them a standing while an alert of that crisis is released: the one waits for the other."""
+    (first, *_) = make_people(db.session, 3)
+    crisis = make_crisis(db.session)
+    event = make_event(db.session, crisis)
+    db.session.commit()
+    reply = db.engine.connect()
+    values = {"crisis": crisis, "person": first}
+    reply.execute(text("insert into person_statuses values (:crisis, :person, 'waiting')"), values)
+
+    def release() -> FanOutCount:
+        with committing.app_context():
+            count = fan_out(db.session, db.session.merge(event))
+            db.session.commit()
+            return count
+
+    with ThreadPoolExecutor(1) as pool, db.engine.connect() as watcher:
+        waiting = text(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        released = pool.submit(release)
+        assert eventually(lambda: watcher.execute(waiting).scalar() == 1)
+        reply.commit()
+        count = released.result(20)
+    reply.close()
+    assert (count.people, count.messages, count.fresh) == (3, 3, {"waiting": 2})
+    assert len(rows(db.session, "select 1 from person_statuses")) == 3
+    assert counters.read(crisis)["reach:waiting"] == 2
 
 
 @pytest.mark.parametrize("state", [state.value for state in MessageState])

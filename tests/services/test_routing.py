@@ -147,7 +147,8 @@ def test_fan_out_gives_each_row_the_gateway_of_its_country(session):
         asked.append(dict(phones))
         return {"LY": "http", "TN": "smpp", "IR": None, None: "twilio"}
 
-    count = dispatch.fan_out(session, event, EVERYBODY_IN_LIBYA, route, utc_now())
+    dispatch.choose_people(session, EVERYBODY_IN_LIBYA, utc_now())
+    count = dispatch.fan_out(session, event, route)
     assert asked == [{"LY": 1, None: 1, "TN": 1, "IR": 2}]
     assert (count.people, count.messages, count.excluded) == (5, 3, 2)
     assert count.gateways == {"twilio", "http", "smpp"}
