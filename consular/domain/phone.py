@@ -13,7 +13,16 @@ from phonenumbers.phonenumber import PhoneNumber
 
 from consular.domain.phone_spellings import match_variants, modern_spelling
 
-__all__ = ["PhoneKind", "PhoneProblem", "PhoneReading", "PhoneRefused", "PhoneWarning", "match_variants", "read_phone"]
+__all__ = [
+    "PhoneKind",
+    "PhoneProblem",
+    "PhoneReading",
+    "PhoneRefused",
+    "PhoneWarning",
+    "match_variants",
+    "read_phone",
+    "region_of",
+]
 
 # Without it the metadata of many countries pushes itself out of re's own cache: 430 µs a number instead of 35.
 phonenumbers.enable_pattern_cache()
@@ -131,6 +140,14 @@ def read_phone(raw: str, countries: Sequence[str]) -> PhoneReading:
         raise PhoneRefused(PhoneProblem.EMERGENCY)
     number, is_assumed = _parse_national(digits, countries)
     return _reading(number, has_extension, is_assumed)
+
+
+def region_of(raw: str) -> str | None:
+    """The region (PhoneReading.region) of a number that brings its country code; None when it cannot be read."""
+    try:
+        return read_phone(raw, ()).region
+    except PhoneRefused:
+        return None
 
 
 def _tidy(raw: str) -> tuple[str, bool]:

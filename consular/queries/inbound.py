@@ -80,14 +80,12 @@ where i.id = b.id
 """)
 
 _ACKNOWLEDGE = text("""
-insert into messages (kind, inbound_id, crisis_id, channel, endpoint_index, language, gateway, priority, state,
-not_before,
-                      expires_at, template)
-select 'acknowledgement', a.inbound_id, a.crisis_id, 'sms', i.sender_index, a.language, i.gateway, :priority,
-'queued', now(),
-       now() + interval '1 hour', a.template
-from unnest(cast(:ids as uuid[]), cast(:crises as uuid[]), cast(:languages as text[]), cast(:templates as text[]))
-    as a (inbound_id, crisis_id, language, template)
+insert into messages (kind, inbound_id, crisis_id, channel, endpoint_index, country, language, gateway, priority,
+                      state, not_before, expires_at, template)
+select 'acknowledgement', a.inbound_id, a.crisis_id, 'sms', i.sender_index, a.country, a.language, i.gateway,
+       :priority, 'queued', now(), now() + interval '1 hour', a.template
+from unnest(cast(:ids as uuid[]), cast(:crises as uuid[]), cast(:countries as text[]), cast(:languages as text[]),
+    cast(:templates as text[])) as a (inbound_id, crisis_id, country, language, template)
 join inbound_messages i on i.id = a.inbound_id
 where (select count(*) from inbound_messages o where o.sender_index = i.sender_index
        and o.received_at > i.received_at - interval '1 hour') <= :most_an_hour
@@ -145,13 +143,17 @@ def finish(session: AnySession, version: str, rows: Sequence[tuple[Any, ...]]) -
     session.execute(_FINISH, {"version": version, **columns})
 
 
-def acknowledge(session: AnySession, rows: Sequence[tuple[UUID, UUID | None, str, str]], most_an_hour: int) -> int:
-    """Queue one receipt per text (inbound id, crisis, language, template), not for a phone that writes all the time."""
+def acknowledge(
+    session: AnySession, rows: Sequence[tuple[UUID, UUID | None, str | None, str, str]], most_an_hour: int
+) -> int:
+    """Queue one receipt per text (inbound id, crisis, country of the phone, language, template), not for a phone that
+    writes all the time."""
     values = {
         "ids": [row[0] for row in rows],
         "crises": [row[1] for row in rows],
-        "languages": [row[2] for row in rows],
-        "templates": [row[3] for row in rows],
+        "countries": [row[2] for row in rows],
+        "languages": [row[3] for row in rows],
+        "templates": [row[4] for row in rows],
         "most_an_hour": most_an_hour,
         "priority": ACKNOWLEDGEMENT_PRIORITY,
     }

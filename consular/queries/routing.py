@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session, scoped_session
 
-from consular.domain.delivery import ACCOUNT_REFUSED, NO_ANSWER, UNREACHABLE
+from consular.domain.delivery import ACCOUNT_REFUSED, ACKNOWLEDGEMENT_PRIORITY, NO_ANSWER, UNREACHABLE
 from consular.domain.gateways import GATEWAYS_WITH_A_BIND
 
 AnySession = Session | scoped_session[Any]
@@ -76,7 +76,10 @@ select gateway, count(*) as number from moved group by gateway
 long as it does not know yet what an approval has just written."""
 
 _MOVE_ALERTS = text(_MOVE.format(pick=_PICK.format(which="m.event_id = any(cast(:events as uuid[]))")))
-_MOVE_RECEIPTS = text(_MOVE.format(pick=_PICK.format(which="m.kind = 'acknowledgement'")))
+_MOVE_RECEIPTS = text(
+    _MOVE.format(pick=_PICK.format(which=f"m.kind = 'acknowledgement' and m.priority = {ACKNOWLEDGEMENT_PRIORITY}"))
+)
+"""With their priority the index begins where they are, behind all alerts that wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from consular.domain.canaries import (
 )
 from consular.domain.delivery import MessageState
 from consular.domain.gateways import ACTUAL_GATEWAYS
-from consular.domain.phone import PhoneRefused, read_phone
+from consular.domain.phone import region_of
 from consular.domain.readiness import LastTest
 from consular.domain.references import reference_of
 from consular.extensions import cipher
@@ -182,10 +182,7 @@ def note_answer(session: AnySession, gateway: str, indexes: Collection[bytes], a
 @cache
 def country_of(phone: str) -> str:
     """The country of a handset's number; "001" for a number of no country, "" for one that cannot be read."""
-    try:
-        return read_phone(phone, ()).region
-    except PhoneRefused:
-        return ""
+    return region_of(phone) or ""
 
 
 def result_words(one: Seen) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from consular.domain.phone import region_of
 from consular.domain.replies import ReplyKind
 from consular.domain.triage import Stated, StatementSource, attribute
 from consular.models.assistance import RequestKind
@@ -127,14 +128,15 @@ class HeardText:
             return _REQUESTS[self.kind]
         return RequestKind.UNCLEAR if not self.questions and self.kind is not ReplyKind.OPT_IN else None
 
-    def receipt(self) -> tuple[UUID, UUID | None, str, str] | None:
-        """(inbound id, crisis, language, template) of the automatic receipt; None for STOP and for what is no phone."""
+    def receipt(self) -> tuple[UUID, UUID | None, str | None, str, str] | None:
+        """(inbound id, crisis, country of the phone, language, template) of the automatic receipt; None for STOP and
+        for what is no phone."""
         if self.kind is ReplyKind.OPT_OUT or not self.sender.startswith("+"):
             return None
         if self.is_own and self.kind is not ReplyKind.NEEDS_HELP:
             return None
         template = (self.stated or self.kind).value
-        return self.row.id, self._first("crisis_id"), self.language or "en", template
+        return self.row.id, self._first("crisis_id"), region_of(self.sender), self.language or "en", template
 
     def finished(self) -> tuple[Any, ...]:
         """What is written on the text's own row, as queries.inbound.finish takes it."""

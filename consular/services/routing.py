@@ -69,6 +69,19 @@ class Chooser:
             is_gone=source not in self._gateways,
         )
 
+    def detour_of_receipts(self, source: str) -> Detour:
+        """Where receipts for replies that wait at a real gateway go instead: all of them when it is gone, else only
+        those into a country that it refuses. Whatever else stops it, they stay in the thread they belong to."""
+        if source not in self._gateways:
+            return self.detour(source, _FOR_RECEIPTS)
+        refused = (
+            where
+            for (gateway, where), until in self.stops.countries.items()
+            if gateway == source and until > self.stops.at
+        )
+        targets = tuple((country, self._instead(source, _FOR_RECEIPTS, country)) for country in sorted(refused))
+        return Detour(source, targets, rest=None)
+
     def _instead(self, source: str, needs: Needs, country: Country) -> str | None:
         able = self.choose(ACTUAL_GATEWAYS, needs, country).open
         return next(iter(able), None) if source not in able else None
@@ -93,8 +106,9 @@ def reroute(gateways: Gateways, wakeups: Wakeups, quiet: Quiet | None = None) ->
 
     Only real ones, only what certainly was not sent (from a gateway that is gone also what is to be sent again), only
     to a gateway that may send now: whatever has none stays.
-    Receipts for replies leave their gateway only when it is gone. quiet: a memory of the caller's; a detour on which
-    nothing moved is tried again after seconds, because looking costs as much as the queue is long.
+    Receipts for replies leave their gateway only when it is gone or refuses their country, and only for one that takes
+    replies there. quiet: a memory of the caller's; a detour on which nothing moved is tried again after seconds,
+    because looking costs as much as the queue is long.
     """
     quiet = {} if quiet is None else quiet
     moved: Counter[str] = Counter()
@@ -140,8 +154,7 @@ def _moves(session: AnySession, gateways: Gateways) -> Iterable[tuple[Detour, Ne
     for source in waiting:
         for needs, ids in events.items():
             yield chooser.detour(source, needs), needs, partial(queries.move_alerts, events=ids)
-        if source not in gateways:
-            yield chooser.detour(source, _FOR_RECEIPTS), _FOR_RECEIPTS, queries.move_receipts
+        yield chooser.detour_of_receipts(source), _FOR_RECEIPTS, queries.move_receipts
 
 
 def _needs(session: AnySession, event_id: UUID) -> Needs:

@@ -14,6 +14,7 @@ from consular.domain.phone import (
     PhoneWarning,
     match_variants,
     read_phone,
+    region_of,
 )
 
 STAY_AND_HOME = ("LY", "IN")
@@ -118,6 +119,26 @@ def test_the_country_of_stay_wins_when_both_would_do():
 def test_satellite_phones_are_taken_and_belong_to_no_country(raw):
     got = read_phone(raw, STAY_AND_HOME)
     assert (got.region, got.kind, got.is_valid, got.warning) == ("001", PhoneKind.SATELLITE, True, None)
+
+
+@pytest.mark.parametrize(
+    ("raw", "region"),
+    [
+        ("+218912345678", "LY"),
+        ("+919812345678", "IN"),
+        ("+447400123456", "GB"),
+        ("+881612345678", "001"),
+        ("0912345678", None),
+        ("+9991234567", None),
+        ("+21891", None),
+        ("SHOP", None),
+        ("", None),
+    ],
+)
+def test_the_country_of_a_number_is_that_of_its_code(raw, region):
+    assert region_of(raw) == region
+    if region is not None:
+        assert read_phone(raw, ()).region == region
 
 
 def test_the_number_is_shown_back_in_both_forms():

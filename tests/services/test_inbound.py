@@ -404,6 +404,28 @@ def test_who_gets_which_receipt(session, body, sender, template):
     assert found == ([(template,)] if template else [])
 
 
+@pytest.mark.parametrize(
+    ("sender", "country"),
+    [(phone(1), "LY"), ("+447400123456", "GB"), ("+881612345678", "001"), ("+9991234567", None)],
+)
+def test_a_receipt_goes_to_the_country_of_the_phone_if_that_is_known(session, sender, country):
+    make_people(session, [phone(1)], phone_country="LY")
+    hear("1", sender=sender)
+    work()
+    assert only(session, "country", "messages") == (country,)
+
+
+def test_receipts_that_are_written_together_have_each_its_own_country(session):
+    for number, sender in enumerate((phone(1), "+447400123456", "+9991234567", phone(2))):
+        hear("1", sender=sender, minutes=number)
+    work()
+    written = rows(
+        session,
+        "select m.country from messages m join inbound_messages i on i.id = m.inbound_id order by i.received_at",
+    )
+    assert [row.country for row in written] == ["LY", "GB", None, "LY"]
+
+
 def test_a_phone_that_writes_all_the_time_is_not_answered_all_the_time(session):
     alert_everybody(session, 1)
     for number in range(30):

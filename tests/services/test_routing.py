@@ -18,7 +18,7 @@ from consular.extensions import cipher
 from consular.models.capabilities import GatewayCapability
 from consular.queries import capabilities, counters
 from consular.queueing import wakeups
-from consular.services import alerts, dispatch, routing
+from consular.services import alerts, dispatch, routing, sweeping
 from consular.services.delivery import Pace, drain
 from consular.services.operations import Installation, look
 from consular.services.routing import Quiet, reroute, routes_for, stranded
@@ -496,6 +496,96 @@ def test_receipts_for_replies_stay_while_their_gateway_is_there_and_move_only_wh
     assert reroute({"http": "Embassy"}, wakeups) == {}
     assert reroute({"http": "+15005550007"}, wakeups) == {"http": 1}
     assert by_gateway(session) == {"http": 2}
+
+
+def replies_to_twilio(session, *senders: str) -> None:
+    """Nobody was alerted; each of these phones wrote to twilio, and its receipt waits."""
+    from tests.services.test_inbound import hear, work
+
+    for sender in senders:
+        hear("1", sender=sender, gateway="twilio")
+    work()
+
+
+def answering(code: str) -> FakeGateway:
+    """A gateway that refuses Libya as a whole and takes everything else."""
+
+    def answer(request):
+        return refused(code, RefusalScope.COUNTRY)(request) if request.to.startswith("+218") else accepted(request)
+
+    return FakeGateway("twilio", concurrency=200, answer=answer)
+
+
+@pytest.mark.parametrize("code", ["21408", "http-401"])
+def test_receipts_for_replies_cost_a_refused_country_few_requests_and_wait(session, code):
+    replies_to_twilio(session, *(phone(n) for n in range(1, 101)), *(f"+3361234{n:04d}" for n in range(20)))
+    gateway = answering(code)
+    send(gateway)
+    tried = sum(request.to.startswith("+218") for request in gateway.submitted)
+    assert 1 <= tried <= 20
+    assert states(session) == {"queued": 100, "accepted": 20}
+    (pause,) = rows(session, "select country, error_code from country_pauses")
+    assert pause == ("LY", code)
+    for _ in range(3):
+        set_messages(session, "not_before = now()", "state = 'queued'")
+        send(gateway)
+    assert sum(request.to.startswith("+218") for request in gateway.submitted) == tried, "none while it is paused"
+
+
+def test_a_refused_receipt_for_a_reply_keeps_alerts_back_and_the_reverse(session):
+    replies_to_twilio(session, phone(1))
+    gateway = answering("21408")
+    send(gateway)
+    assert len(gateway.submitted) == 1
+    make_people(session, [phone(n) for n in range(1, 51)])
+    issue(session, make_crisis(session, AlertStatus.ACTUAL), status=AlertStatus.ACTUAL)
+    set_messages(session, "gateway = 'twilio', not_before = now()")
+    send(gateway)
+    assert len(gateway.submitted) == 1, "the pause is the country's, whatever was refused"
+    assert reroute(BOTH, wakeups) == {"http": 51}
+
+
+def test_receipts_for_replies_of_a_refused_country_go_out_once_by_another_gateway(session):
+    replies_to_twilio(session, phone(1), phone(2), "+33612340001", "+9991234567")
+    refuse(session, "twilio", "LY")
+    assert reroute(BOTH, wakeups) == {"http": 2}
+    assert by_gateway(session, "country = 'LY'") == {"http": 2}
+    assert reroute(BOTH, wakeups) == {}
+    first, second = FakeGateway("twilio"), FakeGateway("http")
+    assert (send(first), send(second)) == (2, 2)
+    assert {one.to for one in second.taken} == {phone(1), phone(2)}
+    assert states(session) == {"accepted": 4}
+
+
+@pytest.mark.parametrize("way", [{"is_two_way": False}, {"is_usable": False}], ids=["no replies", "not usable"])
+def test_a_receipt_for_a_reply_waits_where_no_other_gateway_takes_replies(session, way):
+    know(session, "http", "LY", **way)
+    replies_to_twilio(session, phone(1))
+    refuse(session, "twilio", "LY")
+    assert reroute(BOTH, wakeups) == {}
+    assert send(FakeGateway("twilio")) == 0
+    set_messages(session, "expires_at = now() - interval '1 second'")
+    sweeping.sweep()
+    assert states(session) == {"expired": 1}
+
+
+def test_a_receipt_for_a_reply_stays_when_the_refusal_is_over_or_another_gateways(session):
+    replies_to_twilio(session, phone(1))
+    refuse(session, "http", "LY")
+    assert reroute({**BOTH, "smpp": ""}, wakeups) == {}
+    refuse(session, "twilio", "LY")
+    session.execute(text("update country_pauses set paused_until = now() - interval '1 second'"))
+    assert reroute(BOTH, wakeups) == {}
+    assert by_gateway(session) == {"twilio": 1}
+
+
+@pytest.mark.parametrize("state", ["claimed", "sending", "unknown", "held", "accepted"])
+def test_only_receipts_for_replies_that_certainly_were_not_sent_move(session, state):
+    replies_to_twilio(session, phone(1), phone(2))
+    set_messages(session, f"state = '{state}'", "id = (select min(id) from messages)")
+    refuse(session, "twilio", "LY")
+    assert reroute(BOTH, wakeups) == {"http": 1}
+    assert by_gateway(session, f"state = '{state}'") == {"twilio": 1}
 
 
 def test_a_detour_on_which_nothing_moved_is_left_alone_for_a_while(session):
