@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from consular.clock import utc_now
 from consular.domain.gateways import EXERCISE, HTTP, SMPP, TWILIO
 from consular.domain.ports import SmsGateway
 from consular.errors import InvalidInputError
@@ -64,8 +63,7 @@ def drain_here(app: Flask, gateway: str | None, *, watch: bool) -> int:
     while not stop.is_set():
         sweeping.sweep()
         routing.reroute(senders, wakeups, quiet)
-        smsc_receipts.match(utc_now())
-        while receipts.process(read_status, read_reason) or inbound.process():
+        while receipts.process(read_status, read_reason) or inbound.process() or smsc_receipts.match():
             pass
         social.drain(adapters.publishers, _SECONDS, stop.is_set)
         sent = sum(_send(line, book, _SECONDS / len(lines), stop.is_set) for line in lines)

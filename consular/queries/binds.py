@@ -10,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, scoped_session
 
+from consular.queries.receipts import IS_DUE, OF_AN_SMSC
+
 AnySession = Session | scoped_session[Session]
 
 _IS_WAITING = text("""
@@ -39,11 +41,13 @@ on conflict (task) do update set failing_since = coalesce(heartbeats.failing_sin
     failure = excluded.failure
 """)
 
-_WAITING_RECEIPTS = text("""
-select id, provider_message_id, status, error_code, raw_sealed, received_at from receipt_events
-where processed_at is null and gateway = 'smpp' and attempt_id is null
-order by received_at desc limit :limit for update skip locked
-""")
+_WAITING_RECEIPTS = """
+select id, provider_message_id, raw_sealed, result from receipt_events
+where processed_at is null and {which} and {is_an_smscs}
+order by received_at limit :limit for update skip locked
+"""
+_NEW = text(_WAITING_RECEIPTS.format(which="result is null", is_an_smscs=OF_AN_SMSC))
+_AGAIN = text(_WAITING_RECEIPTS.format(which=f"result is not null and {IS_DUE}", is_an_smscs=OF_AN_SMSC))
 
 _SENT = text("""
 select a.id, a.provider_message_id, a.recorded_at, m.contact_point_id, m.inbound_id, c.value_sealed, i.sender_sealed,
@@ -56,7 +60,7 @@ order by a.recorded_at
 """)
 
 _NAME = text("""
-update receipt_events e set attempt_id = b.attempt_id, provider_message_id = b.pid
+update receipt_events e set attempt_id = b.attempt_id, provider_message_id = b.pid, result = null
 from (
     select distinct on (f.attempt_id, f.pid, w.status, w.error_code) w.id, f.attempt_id, f.pid
     from unnest(cast(:ids as uuid[]), cast(:attempts as uuid[]), cast(:pids as text[])) as f (id, attempt_id, pid)
@@ -92,8 +96,12 @@ def is_down(session: AnySession, task: str, now: datetime, failure: str) -> None
 
 
 def waiting_receipts(session: AnySession, limit: int) -> Sequence[Row[Any]]:
-    """Lock receipts of an SMSC of which it is not known what they are about, the newest first."""
-    return session.execute(_WAITING_RECEIPTS, {"limit": limit}).all()
+    """Lock the oldest new receipts of an SMSC of which it is not known what they are about, and a few of those that
+    are to be looked at again: (id, provider_message_id, raw_sealed, result). However many are foreign, each has its
+    turn: whatever was looked at is finished or waits (queries.receipts.next_wait)."""
+    new = session.execute(_NEW, {"limit": limit}).all()
+    again = session.execute(_AGAIN, {"limit": max(1, limit // 5)}).all()
+    return [*new, *again]
 
 
 def sent_as(session: AnySession, ids: Collection[str]) -> Sequence[Row[Any]]:

@@ -34,16 +34,19 @@ IS_DUE = f"""case when result like '{_WAITING}%' then cast(split_part(result, ' 
 """Of a receipt that is not processed: whether it is to be looked at now. By the database's clock alone, since the one
 that stored the receipt may be wrong."""
 
+OF_AN_SMSC = "gateway = 'smpp' and attempt_id is null"
+"""A receipt whose text services.smsc_receipts finds first: its id alone does not tell."""
+
 _COLUMNS = "id, gateway, provider_message_id, attempt_id, status, error_code, received_at, result"
 _TAKE = text(f"""
 select {_COLUMNS} from receipt_events
-where processed_at is null and result is null and (gateway <> 'smpp' or attempt_id is not null)
+where processed_at is null and result is null and not ({OF_AN_SMSC})
 order by received_at limit :limit for update skip locked
-""")  # noqa: S608 - the inserted part is a constant of this module
-"""An SMSC's receipt without an attempt waits for services.smsc_receipts."""
+""")  # noqa: S608 - the inserted parts are constants of this module
 
 _TAKE_AGAIN = text(f"""
-select {_COLUMNS} from receipt_events where processed_at is null and result is not null and {IS_DUE}
+select {_COLUMNS} from receipt_events
+where processed_at is null and result is not null and not ({OF_AN_SMSC}) and {IS_DUE}
 order by received_at limit :limit for update skip locked
 """)  # noqa: S608 - the inserted parts are constants of this module
 

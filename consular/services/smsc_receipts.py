@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,19 +14,20 @@ from sqlalchemy import Row
 from consular.domain.smsc_ids import same_phone, spellings
 from consular.extensions import cipher
 from consular.queries import binds, receipts
+from consular.queries.sweeping import database_now
 from consular.security.fields import KeyUnavailableError
 from consular.services.preparing import address_of
 from consular.services.transactions import unit_of_work
 
 BATCH = 2000
-PATIENCE = timedelta(minutes=4)
-"""Longer than any result waits to be written, shorter than the alarm for receipts that wait."""
 
 
-def match(now: datetime) -> int:
-    """Find the attempts of waiting receipts, so that services.receipts applies them; how many were found.
+def match() -> int:
+    """Find the attempts of the oldest waiting receipts, at most BATCH new ones, so that services.receipts applies
+    them; how many were looked at. Until it is 0, some were not.
 
-    Nothing is guessed: id and phone must both fit. What fits nothing for PATIENCE is finished as unmatched.
+    Nothing is guessed: id and phone must both fit. What fits nothing waits to be looked at again
+    (queries.receipts.WAITS), and is finished as unmatched when that was done often enough.
     """
     with unit_of_work() as session:
         rows = binds.waiting_receipts(session, BATCH)
@@ -38,11 +38,12 @@ def match(now: datetime) -> int:
             sent.setdefault(attempt.provider_message_id, []).append(attempt)
         found = {row.id: match for row in rows if (match := _attempt(row, sent)) is not None}
         named = binds.name_attempts(session, found) if found else set()
-        over = {row.id: "unmatched" for row in rows if row.id not in found and now - row.received_at > PATIENCE}
+        now = database_now(session)
+        unknown = {row.id: receipts.next_wait(row.result, now) or "unmatched" for row in rows if row.id not in found}
         again: dict[UUID, str] = dict.fromkeys(found.keys() - named, "stale")
-        if over or again:
-            receipts.finish(session, {**over, **again})
-        return len(named)
+        if unknown or again:
+            receipts.finish(session, {**unknown, **again})
+        return len(rows)
 
 
 def _attempt(row: Row[Any], sent: Mapping[str, Sequence[Row[Any]]]) -> tuple[UUID, str] | None:

@@ -203,7 +203,7 @@ def time_passes() -> bool:
     set_messages(db.session, moves, "state = 'unknown' and not_before > now()")
     db.session.execute(
         sql("""
-        update receipt_events set received_at = received_at - interval '5 minutes'
+        update receipt_events set result = 'wait4 0'
         where processed_at is null and attempt_id is null and received_at < now() - interval '10 seconds'
         """)
     )

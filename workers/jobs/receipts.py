@@ -2,7 +2,6 @@
 
 import time
 
-from consular.clock import utc_now
 from consular.providers.receipt_words import read_reason, read_status
 from consular.queueing import wakeups
 from consular.services import receipts, smsc_receipts
@@ -16,8 +15,11 @@ def drain(seconds: float = SECONDS) -> int:
     is over, ask for another go."""
     ends_at = time.monotonic() + seconds
     done = _apply(ends_at)
-    if not runtime.stopping.is_set() and smsc_receipts.match(utc_now()):
+    while not runtime.stopping.is_set() and smsc_receipts.match():
         done += _apply(ends_at)
+        if time.monotonic() >= ends_at:
+            wakeups.kick("receipts")
+            break
     return done
 
 
