@@ -125,6 +125,13 @@ _ALL = (
         "Reach these people another way; put the gateway right, or set up one that may take these texts.",
     ),
     Alarm(
+        "alert_unreadable",
+        "The text of an alert cannot be read: nothing of it is sent",
+        0,
+        "texts",
+        "Stop this alert and write it again now; its texts wait, and those of all other alerts leave.",
+    ),
+    Alarm(
         "texts_unread",
         "Texts from people wait to be read",
         30,

@@ -21,6 +21,7 @@ from consular.models.officers import Officer
 from consular.models.social import PostState, SocialPost
 from consular.models.statuses import Counter
 from consular.queries import officers
+from consular.security.fields import KeyUnavailableError
 
 AnySession = Session | scoped_session[Any]
 
@@ -104,7 +105,7 @@ class DecisionView:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """What was transmitted. words: exactly as approved."""
+    """What was transmitted. words: exactly as approved; none when they cannot be read, so that nothing is sent."""
 
     id: UUID
     people: int
@@ -215,12 +216,12 @@ def list_decisions(session: AnySession, alert_id: UUID) -> list[DecisionView]:
 
 
 def find_event(session: AnySession, alert_id: UUID) -> EventView | None:
-    """The transmitted event of an alert, its words opened; None before it is issued."""
+    """The transmitted event of an alert, its words opened; None before it is issued. It can be looked at and stopped
+    also when its words are damaged."""
     event = session.scalars(select(AlertEvent).where(AlertEvent.alert_id == alert_id)).one_or_none()
     if event is None:
         return None
     names = officers.names(session, {event.approved_by} | ({event.stopped_by} if event.stopped_by else set()))
-    texts = json.loads(cipher.open(event.content_sealed, "alert_events.content", event.id))["texts"]
     return EventView(
         id=event.id,
         people=event.people,
@@ -230,8 +231,17 @@ def find_event(session: AnySession, alert_id: UUID) -> EventView | None:
         stopped_at=event.stopped_at,
         stopped_by=names.get(event.stopped_by) if event.stopped_by else None,
         default_language=event.default_language,
-        words={language: Words(**words) for language, words in texts.items()},
+        words=_words(event),
     )
+
+
+def _words(event: AlertEvent) -> dict[str, Words]:
+    try:
+        texts = json.loads(cipher.open(event.content_sealed, "alert_events.content", event.id))["texts"]
+        words = {language: Words(info["headline"], info["text"]) for language, info in texts.items()}
+    except (KeyUnavailableError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+    return words if event.default_language in words else {}
 
 
 def count_messages(session: AnySession, event_id: UUID) -> dict[str, int]:

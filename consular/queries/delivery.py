@@ -3,7 +3,7 @@ bend a lease."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,7 +18,8 @@ _CLAIM = text("""
 with picked as (
     select id from messages
     where state = 'queued' and gateway = :gateway and not_before <= now() and expires_at > now()
-      and (event_id is null or event_id not in (select e.id from alert_events e where e.stopped_at is not null))
+      and (event_id is null or (event_id <> all(cast(:without as uuid[]))
+                                and event_id not in (select e.id from alert_events e where e.stopped_at is not null)))
       and not exists (select 1 from country_pauses p where p.gateway = messages.gateway and p.country = messages.country
                       and p.paused_until > now())
     order by priority desc, not_before, id limit :limit for update skip locked
@@ -152,11 +153,11 @@ class OutcomeRow:
 
 
 def claim(
-    session: AnySession, gateway: str, worker: str, limit: int, lease_seconds: float
+    session: AnySession, gateway: str, worker: str, limit: int, lease_seconds: float, without: Collection[UUID] = ()
 ) -> Sequence[Row[tuple[object, ...]]]:
     """Claim up to `limit` queued messages of one gateway for `worker`, most urgent first; other workers' rows are
-    skipped."""
-    values = {"gateway": gateway, "worker": worker, "limit": limit, "lease": lease_seconds}
+    skipped, and those of the events `without`."""
+    values = {"gateway": gateway, "worker": worker, "limit": limit, "lease": lease_seconds, "without": list(without)}
     return session.execute(_CLAIM, values).all()
 
 

@@ -36,6 +36,12 @@ cross join lateral (
 ) first group by g.name
 """)
 
+_UNSENT = text("""
+select e.id as event_id, e.alert_id, c.value as number from alert_events e
+join counters c on c.scope_id = e.id and c.key = 'message:queued'
+where c.value > 0 and e.stopped_at is null and e.expires_at > :now order by e.approved_at, e.id
+""")
+
 _OPEN = text("""
 select gateway, state, count(*) as number, min(sending_at) as sent_at, min(updated_at) as moved_at,
     count(*) filter (where lease_until < :late) as stalled,
@@ -68,6 +74,11 @@ def due_since(gateways: Collection[str], now: datetime) -> dict[str, datetime]:
     """Since when the oldest text that may leave now is due, by gateway; texts of paused countries do not count."""
     values = {"gateways": list(gateways), "priorities": _PRIORITIES, "now": now}
     return {row.name: row.since for row in db.session.execute(_DUE, values)}
+
+
+def unsent_events(now: datetime) -> Sequence[Row[Any]]:
+    """Alerts with texts that are still to leave: (event_id, alert_id, number)."""
+    return db.session.execute(_UNSENT, {"now": now}).all()
 
 
 def open_messages(late: datetime) -> Sequence[Row[Any]]:

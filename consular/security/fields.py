@@ -79,6 +79,8 @@ class FieldCipher:
         if key is None:
             raise KeyUnavailableError(f"The key that sealed a stored field is not configured: {_CURE}.")
         nonce, body = sealed[start : start + _NONCE_BYTES], sealed[start + _NONCE_BYTES :]
+        if len(nonce) < _NONCE_BYTES:
+            raise KeyUnavailableError("A stored field is cut off.")
         try:
             return key.decrypt(nonce, body, _associated(place, row_id)).decode()
         except InvalidTag:

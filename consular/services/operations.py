@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import structlog
 from sqlalchemy import Row
@@ -22,6 +23,7 @@ from consular.services.canaries import Plan
 from consular.services.proofs import Unproven, unproven
 from consular.services.restoring import closed_since
 from consular.services.routing import stranded
+from consular.services.texts import is_readable
 from consular.services.transactions import unit_of_work
 from consular.workforce import alive_workers
 
@@ -136,7 +138,8 @@ class RefusedAtDoor(NamedTuple):
 class State:
     """The figures of one moment. workers: None when Redis does not answer or there is none (has_redis). stranded:
     countries by gateway whose texts wait and have no other way. refused_calls: by door of our webhooks. closed_at:
-    since when nothing is sent, because the database is a restored copy."""
+    since when nothing is sent, because the database is a restored copy. unreadable: how many texts wait of alerts whose
+    text cannot be read."""
 
     at: datetime
     has_redis: bool
@@ -148,6 +151,7 @@ class State:
     texts: Waiting
     receipts: Waiting
     stranded: Sequence[str] = ()
+    unreadable: Mapping[UUID, int] = field(default_factory=dict)
     unproven: Sequence[Unproven] = ()
     refused_calls: Mapping[str, RefusedAtDoor] = field(default_factory=dict)
     closed_at: datetime | None = None
@@ -214,6 +218,7 @@ def _state(installation: Installation, now: datetime) -> State:
         unproven=unproven(installation.tested, now) if installation.tested else (),
         refused_calls={door: RefusedAtDoor(*found) for door, found in operations.refused_calls(now).items()},
         closed_at=closed_since(),
+        unreadable={row.alert_id: row.number for row in operations.unsent_events(now) if not is_readable(row.event_id)},
         stranded=[f"{country or 'others'} by {name}" for name, country in stranded(db.session, installation.gateways)],
     )
 
@@ -280,6 +285,8 @@ def _readings(state: State, installation: Installation) -> Iterator[Reading]:
         yield Reading("path_unproven", path.seconds, path.since, f"{path.country} by {path.gateway}")
     for queue in state.stranded:
         yield Reading("texts_stranded", 1, subject=queue)
+    for alert_id, texts in state.unreadable.items():
+        yield Reading("alert_unreadable", texts, subject=str(alert_id))
     for door, refused in state.refused_calls.items():
         yield Reading("webhooks_forged", refused.lately, subject=door)
     yield _age("texts_unread", state.texts.since, state.at)

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from consular.domain.alerts import MessageClass
 from consular.domain.delivery import Verdict
 from consular.domain.routing import EVERY_WAY, Way
 from consular.queries.delivery import OutcomeRow
@@ -84,6 +85,7 @@ class Book(Protocol):
     """The texts of events; services.texts.TextBook."""
 
     def event(self, event_id: UUID) -> FrozenText: ...
+    def rule(self, event_id: UUID) -> tuple[MessageClass, timedelta]: ...
     def way(self, gateway: str, country: str | None) -> Way: ...
     def alert(self, event_id: UUID, language: str, number: int, way: Way = EVERY_WAY) -> str: ...
     def acknowledgement(self, template: str, language: str, number: int, *, is_exercise: bool) -> str | None: ...

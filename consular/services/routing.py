@@ -20,8 +20,7 @@ from consular.models.alerts import AlertEvent
 from consular.queries import routing as queries
 from consular.queries.routing import AnySession, Detour, Stops
 from consular.queueing import EVERY_WORKER, QUEUES, Wakeups
-from consular.security.fields import KeyUnavailableError
-from consular.services.texts import freeze, needs_of
+from consular.services.texts import EventUnreadableError, freeze, needs_of
 from consular.services.transactions import unit_of_work
 from consular.services.ways import Gateways, table_for
 
@@ -161,8 +160,8 @@ def _needs(session: AnySession, event_id: UUID) -> Needs:
     event = session.get_one(AlertEvent, event_id)
     try:
         return freeze(event).needs
-    except KeyUnavailableError:
-        accepted = event.accepts_no_answer_from
+    except EventUnreadableError:
+        accepted = event.accepts_no_answer_from or ()
         needs = needs_of((), asks_for_reply=event.asks_for_reply, accepts_no_answer_from=accepted)
         return replace(needs, has_link=True)
 

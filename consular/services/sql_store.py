@@ -13,16 +13,17 @@ from consular.queries import delivery, receipts, sweeping
 from consular.queries.delivery import AnySession, OutcomeRow
 from consular.queries.receipts import Report
 from consular.services import restoring
-from consular.services.ports import Book, Ports, Rows
+from consular.services.ports import Ports, Rows
 from consular.services.preparing import address_of
 from consular.services.recording import note_changes
+from consular.services.texts import TextBook
 from consular.services.transactions import unit_of_work
 
 
 class SqlTransaction:
     """One open transaction."""
 
-    def __init__(self, session: AnySession, book: Book | None) -> None:
+    def __init__(self, session: AnySession, book: TextBook | None) -> None:
         self._session = session
         self._book = book
 
@@ -31,15 +32,26 @@ class SqlTransaction:
         return delivery.open_line(self._session, gateway)
 
     def claim(self, gateway: str, worker: str, limit: int, lease_seconds: float) -> Rows:
-        """queries.delivery.claim; also reads the events' texts, while a connection is there. A process without the
-        keys claims nothing: KeyUnavailableError. A restored copy gives nothing to claim."""
+        """queries.delivery.claim; also reads the events' texts, while a connection is there. What belongs to an event
+        that this process cannot read is left as it is, for others or until it can be read: it keeps nothing else back.
+        A restored copy gives nothing to claim."""
         if not restoring.may_send(self._session):
             return []
-        rows = delivery.claim(self._session, gateway, worker, limit, lease_seconds)
-        for event_id in {row.event_id for row in rows if row.event_id is not None}:
-            if self._book is not None:
-                self._book.event(event_id)
-        return rows
+        if self._book is None:
+            return delivery.claim(self._session, gateway, worker, limit, lease_seconds)
+        unreadable = self._book.unreadable()
+        while True:
+            with self._session.begin_nested() as attempt:
+                rows = delivery.claim(self._session, gateway, worker, limit, lease_seconds, unreadable)
+                found = self._not_opened(self._book, rows)
+                if not found:
+                    return rows
+                attempt.rollback()
+            unreadable |= found
+
+    def _not_opened(self, book: TextBook, rows: Rows) -> set[UUID]:
+        events = {row.event_id for row in rows if row.event_id is not None}
+        return {event_id for event_id in events if not book.opens(event_id)}
 
     def mark_sending(self, pairs: Sequence[tuple[int, UUID]], lease_seconds: float) -> set[int]:
         """queries.delivery.mark_sending"""
@@ -141,7 +153,7 @@ class SqlTransaction:
 class SqlStore:
     """PostgreSQL. book: whose events are read together with the rows that need them."""
 
-    def __init__(self, book: Book | None = None) -> None:
+    def __init__(self, book: TextBook | None = None) -> None:
         self._book = book
 
     @contextmanager
@@ -151,6 +163,6 @@ class SqlStore:
             yield SqlTransaction(session, self._book)
 
 
-def actual_ports(book: Book) -> Ports:
+def actual_ports(book: TextBook) -> Ports:
     """What the product runs on."""
     return Ports(SqlStore(book), book, address_of)

@@ -30,7 +30,7 @@ from consular.queueing import EVERY_WORKER, QUEUES, Wakeups
 from consular.security.fields import KeyUnavailableError
 from consular.services.ports import Point, Ports, Rows, Steps, Store
 from consular.services.sql_store import SqlStore, actual_ports
-from consular.services.texts import TextBook
+from consular.services.texts import EventUnreadableError, TextBook
 from consular.services.transactions import unit_of_work
 
 log = structlog.get_logger(__name__)
@@ -138,7 +138,7 @@ class Reconciliation:
                 settle = self._look(row)
                 yield Point("looked")
                 self._count(self._settle(row, settle))
-            except KeyUnavailableError:
+            except (KeyUnavailableError, EventUnreadableError):
                 log.error("message_unreadable", gateway=self._gateway.name, message=row.id)  # noqa: TRY400 - no trace
                 self._settle(row, _put_off)
             except GatewayError:
@@ -201,8 +201,7 @@ class Reconciliation:
         """What decides about a row without proof: its alert's class (None: the receipt of a reply) and its validity."""
         if row.event_id is None:
             return None, ACKNOWLEDGEMENT_VALIDITY
-        frozen = self._ports.book.event(row.event_id)
-        return frozen.message_class, timedelta(seconds=frozen.validity_seconds)
+        return self._ports.book.rule(row.event_id)
 
 
 def _look_again(row: Any, now: datetime) -> float:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
+
+import structlog
 
 from consular.domain.alerts import MessageClass
 from consular.domain.cap import AlertStatus
@@ -14,13 +18,22 @@ from consular.domain.rendering import acknowledgement, addresses_in, render_sms
 from consular.domain.routing import EVERY_WAY, Needs, Way
 from consular.extensions import cipher, db
 from consular.models.alerts import AlertEvent
+from consular.security.fields import KeyUnavailableError
 from consular.security.links import links
+
+log = structlog.get_logger(__name__)
 
 WayOf = Callable[[str, str | None], Way]
 """By gateway and country: how people can answer a text."""
 
 _SAMPLE_LINK = "https://link.invalid/s/0"
 _SAMPLE_REFERENCE = "QQQQQQ"
+_READ_AGAIN_SECONDS = 30.0
+"""An event that could not be read may be mended, or the key come: so often a worker looks."""
+
+
+class EventUnreadableError(Exception):
+    """What one event says cannot be known: not sealed with a key of ours, damaged, or gone. Its texts wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +60,22 @@ class FrozenText:
 
 
 def freeze(event: AlertEvent) -> FrozenText:
-    """Open an event's sealed content. Raises KeyUnavailableError."""
+    """Open an event's sealed content. Raises EventUnreadableError, with a sentence that quotes nothing."""
+    try:
+        return _frozen(event)
+    except KeyUnavailableError as error:
+        raise EventUnreadableError(str(error)) from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise EventUnreadableError("The content opens, but is not what the content of an event must be.") from None
+
+
+def _frozen(event: AlertEvent) -> FrozenText:
     content = json.loads(cipher.open(event.content_sealed, "alert_events.content", event.id))
+    texts = {language: info["text"] for language, info in content["texts"].items()}
+    if event.default_language not in texts or not all(isinstance(words, str) for words in texts.values()):
+        raise ValueError("no text in the default language, or one that is no text")
     return FrozenText(
-        texts={language: info["text"] for language, info in content["texts"].items()},
+        texts=texts,
         default_language=event.default_language,
         is_exercise=event.status is AlertStatus.EXERCISE,
         asks_for_reply=event.asks_for_reply,
@@ -58,6 +83,15 @@ def freeze(event: AlertEvent) -> FrozenText:
         validity_seconds=event.validity_seconds,
         accepts_no_answer_from=tuple(event.accepts_no_answer_from),
     )
+
+
+def is_readable(event_id: UUID) -> bool:
+    """Whether the texts of an event can be read here and now."""
+    try:
+        freeze(_row(event_id))
+    except EventUnreadableError:
+        return False
+    return True
 
 
 def needs_of(texts: Iterable[str], *, asks_for_reply: bool, accepts_no_answer_from: Iterable[str]) -> Needs:
@@ -74,12 +108,38 @@ class TextBook:
         self._way_of = way_of
         self._events: dict[UUID, FrozenText] = {}
         self._frames: dict[tuple[UUID, str, Way], str] = {}
+        self._rules: dict[UUID, tuple[MessageClass, timedelta]] = {}
+        self._unreadable: dict[UUID, float] = {}
 
     def event(self, event_id: UUID) -> FrozenText:
-        """The frozen text of an event, read once."""
+        """The frozen text of an event, read once. Raises EventUnreadableError."""
         if event_id not in self._events:
-            self._events[event_id] = freeze(db.session.get_one(AlertEvent, event_id))
+            self._events[event_id] = freeze(_row(event_id))
         return self._events[event_id]
+
+    def opens(self, event_id: UUID) -> bool:
+        """Read the frozen text of an event, once; whether it can be read. If not, it is among unreadable()."""
+        try:
+            self.event(event_id)
+        except EventUnreadableError as error:
+            log.error("event_unreadable", event_id=str(event_id), reason=str(error))  # noqa: TRY400 - no trace
+            self._unreadable[event_id] = time.monotonic() + _READ_AGAIN_SECONDS
+            return False
+        return True
+
+    def unreadable(self) -> set[UUID]:
+        """Events that could not be read in the last _READ_AGAIN_SECONDS: nothing of theirs is worth claiming here."""
+        now = time.monotonic()
+        self._unreadable = {event_id: until for event_id, until in self._unreadable.items() if until > now}
+        return set(self._unreadable)
+
+    def rule(self, event_id: UUID) -> tuple[MessageClass, timedelta]:
+        """Class and validity of an event, also of one whose text cannot be read. Raises EventUnreadableError if it is
+        gone."""
+        if event_id not in self._rules:
+            event = _row(event_id)
+            self._rules[event_id] = event.message_class, timedelta(seconds=event.validity_seconds)
+        return self._rules[event_id]
 
     def way(self, gateway: str, country: str | None) -> Way:
         """How people whose texts go by this gateway into this country can answer."""
@@ -114,3 +174,10 @@ class TextBook:
     def link(self, number: int) -> str:
         """The signed personal link of a message."""
         return f"{self._public_url}/s/{links.token(number)}"
+
+
+def _row(event_id: UUID) -> AlertEvent:
+    event = db.session.get(AlertEvent, event_id)
+    if event is None:
+        raise EventUnreadableError("There is no such event.")
+    return event

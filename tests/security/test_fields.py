@@ -55,6 +55,15 @@ def test_a_changed_byte_opens_nothing(position: int) -> None:
         CIPHER.open(bytes(sealed), PLACE, row)
 
 
+@pytest.mark.parametrize("length", range(60))
+def test_a_blob_that_is_cut_off_opens_nothing(length: int) -> None:
+    row, long_named = uuid4(), cipher(KEYS.replace("k1=", "key-of-november="))
+    sealed = long_named.seal("Asha Patel", PLACE, row)
+    assert len(sealed) < 60
+    with pytest.raises(KeyUnavailableError):
+        long_named.open(sealed[: min(length, len(sealed) - 1)], PLACE, row)
+
+
 def test_another_key_of_the_same_name_opens_nothing_and_says_so_without_the_text() -> None:
     row = uuid4()
     with pytest.raises(KeyUnavailableError, match="wrong key") as refused:

@@ -301,7 +301,7 @@ def test_the_watch_remembers_since_when_and_tells_the_log_once(calm):
 def test_every_alarm_can_be_raised(calm):
     reached = {expected[0] for _, expected, _ in SITUATIONS.values() if expected}
     elsewhere = {"database_unreachable", "redis_unreachable", "no_worker", "path_unproven", "smpp_not_bound"}
-    elsewhere |= {"webhooks_forged"}
+    elsewhere |= {"webhooks_forged", "alert_unreadable"}
     assert reached | elsewhere == set(ALARMS)
 
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
 
+from consular.domain.alerts import MessageClass
 from consular.domain.delivery import ACKNOWLEDGEMENT_PRIORITY, ALERT_PRIORITIES
 from consular.domain.references import reference_of
 from consular.domain.routing import EVERY_WAY, Way
@@ -125,6 +126,10 @@ class World(Trouble):
 
     def event(self, event_id: UUID) -> Any:
         return self.events[event_id]
+
+    def rule(self, event_id: UUID) -> tuple[MessageClass, timedelta]:
+        event = self.events[event_id]
+        return event.message_class, timedelta(seconds=event.validity_seconds)
 
     def way(self, gateway: str, country: str | None) -> Way:
         return EVERY_WAY

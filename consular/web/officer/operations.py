@@ -86,8 +86,11 @@ def _shown(one: Raised) -> dict[str, Any]:
 
 def _page_of(one: Raised) -> str | None:
     """Where this officer can do something about it."""
-    is_held = one.alarm.name == "messages_held" and may("officer.held_alerts")
-    return url_for("officer.held_alerts") if is_held else None
+    if one.alarm.name == "messages_held" and may("officer.held_alerts"):
+        return url_for("officer.held_alerts")
+    if one.alarm.name == "alert_unreadable" and may("officer.alert"):
+        return url_for("officer.alert", alert_id=one.subject)
+    return None
 
 
 def _measured(one: Raised) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from consular.domain.alerts import AlertState
 from consular.domain.cap import AlertStatus
+from consular.models.alerts import AlertEvent
 from consular.models.messages import Message
 from consular.models.social import PostState, SocialPost
 from consular.permissions import Role
@@ -263,6 +264,23 @@ def test_progress_is_a_fragment_and_stops_asking_when_nothing_waits(author, worl
     author.act(alert_id, "stop")
     assert 'data-poll=""' in author.client.get(path).text
     assert '<meta http-equiv="refresh"' not in author.page(alert_id)
+
+
+@pytest.mark.parametrize("content", [b"\x00", b"\x01\x02k9" + bytes(60)], ids=["damaged", "another key"])
+def test_an_alert_whose_text_cannot_be_read_can_be_looked_at_and_stopped(author, approver, session, content) -> None:
+    alert_id = id_in(author.write())
+    author.act(alert_id, "submit")
+    approver.release(alert_id)
+    session.execute(update(AlertEvent).values(content_sealed=content))
+    session.commit()
+    page = text_of(author.page(alert_id))
+    assert "nothing of this alert leaves. Stop it and write it again" in page
+    assert "It was approved in these words: English Stay inside Fighting in Tripoli. Stay inside." in page
+    assert "The text cannot be read" in author.client.get(f"/officer/alerts/{alert_id}/progress").text
+    assert author.client.get(f"/officer/alerts/{alert_id}/held").status_code == 200
+    assert author.act(alert_id, "stop").status_code == 303
+    assert "0 handed over, 4 not sent" in text_of(author.page(alert_id))
+    assert "nothing of this alert leaves" not in text_of(author.page(alert_id))
 
 
 def test_a_failed_post_is_shown_and_tried_again(author, world, session) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from consular.clock import utc_now
 from consular.domain.alarms import ALARMS
+from consular.models.alerts import AlertEvent
 from consular.permissions import Role
 from consular.queueing import QUEUES
 from consular.services import operations
@@ -79,6 +80,20 @@ def test_alarms_come_first_with_since_when_what_to_do_and_the_runbook(session, o
     assert [address.rpartition("/")[2] for address in addresses] == ["account_refused", "messages_held"]
     for address in addresses:
         assert officer.get(address).status_code == 200
+
+
+def test_an_alert_that_cannot_be_read_is_one_click_away(session, client, staffed) -> None:
+    officer = signed_in(World(session), client, Role.APPROVER)
+    event_id = alert_everybody(session, 3)
+    session.execute(text("update alert_events set content_sealed = decode('00', 'hex')"))
+    session.commit()
+    operations.beat("clock", utc_now())
+    page = officer.get(PAGE).text
+    alert_id = session.get_one(AlertEvent, event_id).alert_id
+    assert ALARMS["alert_unreadable"].title in page
+    assert ALARMS["alert_unreadable"].act in page
+    assert f'href="/officer/alerts/{alert_id}"' in page
+    assert "3 texts" in page
 
 
 def test_the_page_tells_above_which_value_each_alarm_is_raised(officer, staffed) -> None:
