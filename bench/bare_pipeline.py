@@ -50,13 +50,14 @@ def main() -> int:
     with psycopg.connect(url, autocommit=True) as database:
         database.execute("create index if not exists ix_bare_attempts on bare_messages (attempt_id)")
         print("ready", flush=True)
-        while not (rows := database.execute(_CLAIM).fetchall()):
+        while not database.execute("select 1 from bare_messages limit 1").fetchall():
             time.sleep(0.005)
-        _drain(gateway, database, deque(rows))
+        _drain(gateway, database)
     return 0
 
 
-def _drain(gateway: Any, database: psycopg.Connection[Any], waiting: deque[Any]) -> None:
+def _drain(gateway: Any, database: psycopg.Connection[Any]) -> None:
+    waiting: deque[Any] = deque()
     results: list[SmsResult] = []
     recorded_at = time.monotonic()
     while True:

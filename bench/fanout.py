@@ -140,7 +140,7 @@ def plans() -> dict[str, str]:
         "error": None,
         "provider_id": "x",
     }
-    shared |= {"message_ids": ids, "parts": [1] * BATCH, "seconds": 10}
+    shared |= {"message_ids": ids, "parts": [1] * BATCH, "seconds": 10, "without": []}
     statements = {
         "claim": delivery._CLAIM,
         "mark": delivery._MARK,
