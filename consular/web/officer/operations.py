@@ -84,12 +84,12 @@ def _shown(one: Raised) -> dict[str, Any]:
     }
 
 
-def _page_of(one: Raised) -> str | None:
+def _page_of(one: Raised) -> dict[str, str] | None:
     """Where this officer can do something about it."""
     if one.alarm.name == "messages_held" and may("officer.held_alerts"):
-        return url_for("officer.held_alerts")
+        return {"address": url_for("officer.held_alerts"), "words": "Decide about them"}
     if one.alarm.name == "alert_unreadable" and may("officer.alert"):
-        return url_for("officer.alert", alert_id=one.subject)
+        return {"address": url_for("officer.alert", alert_id=one.subject), "words": "Open the alert"}
     return None
 
 

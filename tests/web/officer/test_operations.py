@@ -92,7 +92,7 @@ def test_an_alert_that_cannot_be_read_is_one_click_away(session, client, staffed
     alert_id = session.get_one(AlertEvent, event_id).alert_id
     assert ALARMS["alert_unreadable"].title in page
     assert ALARMS["alert_unreadable"].act in page
-    assert f'href="/officer/alerts/{alert_id}"' in page
+    assert f'href="/officer/alerts/{alert_id}">Open the alert<' in page
     assert "3 texts" in page
 
 
