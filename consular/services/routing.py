@@ -20,7 +20,7 @@ from consular.models.alerts import AlertEvent
 from consular.queries import routing as queries
 from consular.queries.routing import AnySession, Detour, Stops
 from consular.queueing import EVERY_WORKER, QUEUES, Wakeups
-from consular.services.texts import EventUnreadableError, freeze, needs_of
+from consular.services.texts import EventUnreadableError, freeze, is_list_of_countries, needs_of
 from consular.services.transactions import unit_of_work
 from consular.services.ways import Gateways, table_for
 
@@ -161,7 +161,7 @@ def _needs(session: AnySession, event_id: UUID) -> Needs:
     try:
         return freeze(event).needs
     except EventUnreadableError:
-        accepted = event.accepts_no_answer_from or ()
+        accepted = event.accepts_no_answer_from if is_list_of_countries(event.accepts_no_answer_from) else ()
         needs = needs_of((), asks_for_reply=event.asks_for_reply, accepts_no_answer_from=accepted)
         return replace(needs, has_link=True)
 

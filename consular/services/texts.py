@@ -74,6 +74,8 @@ def _frozen(event: AlertEvent) -> FrozenText:
     texts = {language: info["text"] for language, info in content["texts"].items()}
     if event.default_language not in texts or not all(isinstance(words, str) for words in texts.values()):
         raise ValueError("no text in the default language, or one that is no text")
+    if not is_list_of_countries(event.accepts_no_answer_from):
+        raise ValueError("countries that are no list of countries")
     return FrozenText(
         texts=texts,
         default_language=event.default_language,
@@ -83,6 +85,11 @@ def _frozen(event: AlertEvent) -> FrozenText:
         validity_seconds=event.validity_seconds,
         accepts_no_answer_from=tuple(event.accepts_no_answer_from),
     )
+
+
+def is_list_of_countries(value: object) -> bool:
+    """Whether this is what a column of countries must hold: the database checks only that it is JSON."""
+    return isinstance(value, list) and all(isinstance(country, str) for country in value)
 
 
 def is_readable(event_id: UUID) -> bool:

@@ -33,6 +33,7 @@ from tests.factories import (
     states,
 )
 from tests.fakes import FakeGateway, lost
+from tests.services.test_routing import know
 
 FAST = Pace(rate=100_000, lease_seconds=60)
 UNTOUCHED = [("queued", 0, 0, None, None)]
@@ -153,14 +154,30 @@ def test_it_is_left_to_a_process_that_has_its_key(session, config):
     assert states(session) == {"accepted": 40}
 
 
-def test_countries_that_are_no_list_keep_nobody_back(session):
+NO_COUNTRIES = ["null", "5", "true", '"LY"', "[1]", "[null]", "[{}]", '{"LY": 1}']
+
+
+def damage_countries(event_id: UUID, value: str) -> None:
+    statement = "update alert_events set accepts_no_answer_from = cast(:value as jsonb) where id = :id"
+    db.session.execute(text(statement), {"value": value, "id": event_id})
+    db.session.commit()
+
+
+@pytest.mark.parametrize("value", NO_COUNTRIES)
+def test_countries_that_are_no_list_keep_nobody_back(session, value):
     damaged, healthy = two_alerts(session)
-    statement = "update alert_events set accepts_no_answer_from = 'null' where id = :id"
-    session.execute(text(statement), {"id": damaged})
-    session.commit()
+    damage_countries(damaged, value)
     assert send(FakeGateway()) == 20
     assert states(session, healthy) == {"accepted": 20}
     assert hand(session, damaged) == UNTOUCHED
+    assert [waiting for _, waiting in unreadable()] == [20]
+
+
+@pytest.mark.parametrize("value", NO_COUNTRIES)
+def test_the_clock_outlives_countries_that_are_no_list(session, value):
+    damage_countries(alert_everybody(session, 3, status=AlertStatus.ACTUAL), value)
+    know(session, "http", "LY")
+    assert routing.reroute({"http"}, Wakeups()) == {"http": 3}
 
 
 def test_two_damaged_alerts_and_one_that_is_gone_keep_nobody_back(session):
