@@ -162,7 +162,8 @@ def list_alerts(session: AnySession, crisis_id: UUID | None = None, state: Alert
 
 
 def find_alert(session: AnySession, alert_id: UUID) -> AlertView | None:
-    """One alert with its words opened. Raises KeyUnavailableError."""
+    """One alert with its words opened. Raises KeyUnavailableError, but not for one that was issued: it can be looked at
+    and stopped also when its words cannot be read, and then has none."""
     alert = session.scalars(select(Alert).options(selectinload(Alert.infos)).where(Alert.id == alert_id)).one_or_none()
     if alert is None:
         return None
@@ -182,7 +183,7 @@ def find_alert(session: AnySession, alert_id: UUID) -> AlertView | None:
         accepts_no_answer_from=tuple(alert.accepts_no_answer_from),
         validity_minutes=alert.validity_minutes,
         audience=alert.audience,
-        words=open_words(alert.infos),
+        words=_words_of(alert),
         author_id=alert.author_id,
         author=names.get(alert.author_id, ""),
         last_editor_id=alert.last_editor_id,
@@ -192,6 +193,15 @@ def find_alert(session: AnySession, alert_id: UUID) -> AlertView | None:
         revision=alert.revision,
         submitted_count=alert.submitted_count,
     )
+
+
+def _words_of(alert: Alert) -> dict[str, Words]:
+    try:
+        return open_words(alert.infos)
+    except KeyUnavailableError:
+        if alert.state not in (AlertState.ISSUED, AlertState.CANCELLED):
+            raise
+        return {}
 
 
 def list_decisions(session: AnySession, alert_id: UUID) -> list[DecisionView]:

@@ -9,13 +9,14 @@ from sqlalchemy import func, select, update
 
 from consular.domain.alerts import AlertState
 from consular.domain.cap import AlertStatus
-from consular.models.alerts import AlertEvent
+from consular.models.alerts import AlertEvent, AlertInfo
 from consular.models.messages import Message
 from consular.models.social import PostState, SocialPost
 from consular.permissions import Role
 from consular.queries import alerts as queries
 from consular.queries import counters
 from consular.queries.alerts import Words
+from consular.security.fields import KeyUnavailableError
 from consular.services import alerts
 from tests.alert_world import NOW, AlertWorld, hidden, officer, people, view
 from tests.web.officer.conftest import FORM, Pages, id_in, text_of
@@ -281,6 +282,32 @@ def test_an_alert_whose_text_cannot_be_read_can_be_looked_at_and_stopped(author,
     assert author.act(alert_id, "stop").status_code == 303
     assert "0 handed over, 4 not sent" in text_of(author.page(alert_id))
     assert "nothing of this alert leaves" not in text_of(author.page(alert_id))
+
+
+def test_an_alert_that_this_process_has_no_key_for_can_be_stopped_from_its_page(author, approver, session) -> None:
+    alert_id = id_in(author.write())
+    author.act(alert_id, "submit")
+    approver.release(alert_id)
+    another_keys = b"\x01\x02k9" + bytes(60)
+    session.execute(update(AlertEvent).values(content_sealed=another_keys))
+    session.execute(update(AlertInfo).values(headline_sealed=another_keys, text_sealed=another_keys))
+    session.commit()
+    shown = author.page(alert_id)
+    assert "Stop it and write it again" in text_of(shown)
+    assert "Nor can the words that were approved." in text_of(shown)
+    assert f'action="/officer/alerts/{alert_id}/stop"' in shown
+    for part in ("progress", "held"):
+        assert author.client.get(f"/officer/alerts/{alert_id}/{part}").status_code == 200
+    assert author.act(alert_id, "stop").status_code == 303
+    assert "0 handed over, 4 not sent" in text_of(author.page(alert_id))
+
+
+def test_a_draft_whose_words_cannot_be_read_is_not_shown_as_empty(author, session) -> None:
+    alert_id = id_in(author.write())
+    session.execute(update(AlertInfo).values(text_sealed=b"\x00"))
+    session.commit()
+    with pytest.raises(KeyUnavailableError):
+        queries.find_alert(session, alert_id)
 
 
 def test_a_failed_post_is_shown_and_tried_again(author, world, session) -> None:
