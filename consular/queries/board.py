@@ -25,7 +25,8 @@ REACHED = (*ANSWERED, Bucket.SILENT)
 """Reached: answered, or a delivery report says that the text arrived."""
 
 _UNASKED = text("""
-select distinct jsonb_array_elements_text(accepts_no_answer_from) as country
+select distinct jsonb_array_elements_text(
+    case jsonb_typeof(accepts_no_answer_from) when 'array' then accepts_no_answer_from else '[]' end) as country
 from alert_events where crisis_id = :crisis_id order by country
 """)
 

@@ -16,6 +16,7 @@ from consular.domain.alerts import MessageClass
 from consular.domain.cap import AlertStatus
 from consular.extensions import cipher, db
 from consular.models.alerts import AlertEvent
+from consular.queries import board
 from consular.queueing import Wakeups
 from consular.services import operations, routing, sweeping, texts
 from consular.services.delivery import Pace, drain
@@ -178,6 +179,15 @@ def test_the_clock_outlives_countries_that_are_no_list(session, value):
     damage_countries(alert_everybody(session, 3, status=AlertStatus.ACTUAL), value)
     know(session, "http", "LY")
     assert routing.reroute({"http"}, Wakeups()) == {"http": 3}
+
+
+@pytest.mark.parametrize("value", ["null", "5", "true", '"LY"', '{"LY": 1}'])
+def test_the_board_of_its_crisis_still_stands(session, value):
+    event_id = alert_everybody(session, 3)
+    damage_countries(event_id, value)
+    crisis = board.find_crisis(session.get_one(AlertEvent, event_id).crisis_id)
+    seen = board.look(crisis)
+    assert (seen.bucket(board.Bucket.WAITING), list(seen.unasked)) == (3, [])
 
 
 def test_two_damaged_alerts_and_one_that_is_gone_keep_nobody_back(session):
