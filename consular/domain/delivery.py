@@ -143,7 +143,8 @@ class AfterSend:
 def after_send(result: SmsResult, tries: int, jitter: float) -> AfterSend:
     """The row's state after one request. jitter: 0..1. tries: how often this row was claimed.
 
-    A refusal of the whole country or account is not this row's fault: it waits while the line is stopped.
+    A refusal of the whole country or account is not this row's fault: it waits while the line is stopped. What may be
+    its number's or its country's fault waits longer each time.
     """
     match result.outcome:
         case SendOutcome.ACCEPTED:
@@ -152,6 +153,8 @@ def after_send(result: SmsResult, tries: int, jitter: float) -> AfterSend:
             return AfterSend(MessageState.UNKNOWN)
         case SendOutcome.REFUSED if result.scope in (RefusalScope.COUNTRY, RefusalScope.ACCOUNT):
             return AfterSend(MessageState.QUEUED, 30.0 + 30.0 * jitter)
+        case SendOutcome.REFUSED if result.scope is RefusalScope.ROUTE:
+            return AfterSend(MessageState.QUEUED, min(600.0, 15.0 * 2 ** min(tries, 6)) * (1.0 + jitter))
         case SendOutcome.REFUSED:
             return AfterSend(MessageState.REFUSED)
         case SendOutcome.NOT_SENT:

@@ -18,9 +18,13 @@ class SendOutcome(StrEnum):
 
 
 class RefusalScope(StrEnum):
-    """How far one refusal reaches: this number, every number of the country, or the whole account."""
+    """How far one refusal reaches: this number, every number of the country, or the whole account.
+
+    ROUTE: this number or its whole country; one answer does not tell which (services.probation).
+    """
 
     NUMBER = "number"
+    ROUTE = "route"
     COUNTRY = "country"
     ACCOUNT = "account"
 

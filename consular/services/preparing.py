@@ -25,7 +25,8 @@ class WrongGatewayError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A text ready to go. number: of the message. parts: SMS parts, the unit of the sender's rate."""
+    """A text ready to go. number: of the message. parts: SMS parts, the unit of the sender's rate. is_alert: not the
+    receipt of a reply, nor a test text."""
 
     number: int
     attempt_id: UUID
@@ -35,6 +36,7 @@ class Prepared:
     parts: int
     country: str | None
     tries: int
+    is_alert: bool
 
     def request(self, lease_ends_at: float) -> SmsRequest:
         """The request for the gateway; lease_ends_at in time.monotonic() seconds."""
@@ -82,6 +84,7 @@ class Preparer:
             parts=parts,
             country=row.country,
             tries=row.tries,
+            is_alert=row.event_id is not None,
         )
 
 

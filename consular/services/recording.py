@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -115,6 +116,7 @@ class Recorder:
         """Collect answers."""
         if results and not self._results:
             self._first_at = self._clock.monotonic()
+        results = self._judged(results)
         refusals = [one for one in results if one.outcome is SendOutcome.REFUSED]
         is_account = any(one.scope is RefusalScope.ACCOUNT for one in refusals)
         countries = self._countries([one for one in refusals if one.scope is RefusalScope.COUNTRY])
@@ -122,6 +124,22 @@ class Recorder:
         self.probation.refused(countries)
         self._is_urgent = self._is_urgent or is_account or bool(countries)
         self._results.extend(results)
+
+    def _judged(self, results: Sequence[SmsResult]) -> list[SmsResult]:
+        """The same answers; of a refusal that may be the number's or the country's, which of them it is held for."""
+        for one in results:
+            if one.outcome is SendOutcome.ACCEPTED and one.attempt_id in self._open:
+                self.probation.taken(self._open[one.attempt_id].country)
+        return [replace(one, scope=self._reach(one, results)) if _is_doubtful(one) else one for one in results]
+
+    def _reach(self, result: SmsResult, together: Sequence[SmsResult]) -> RefusalScope:
+        prepared = self._open.get(result.attempt_id)
+        if prepared is None:
+            return RefusalScope.ROUTE
+        answered = {one.attempt_id for one in (*self._results, *together)}
+        waiting = (other.country for attempt, other in self._open.items() if attempt not in answered)
+        is_alone = prepared.country not in waiting
+        return self.probation.judge(prepared.country, prepared.tries, is_alert=prepared.is_alert, is_alone=is_alone)
 
     def is_due(self) -> bool:
         """Whether it is time to write: many, old, all there are, or what other workers must know at once."""
@@ -235,6 +253,10 @@ class Recorder:
         """Where the texts were to go to."""
         known = (self._open.get(one.attempt_id) for one in results)
         return {prepared.country for prepared in known if prepared}
+
+
+def _is_doubtful(result: SmsResult) -> bool:
+    return result.outcome is SendOutcome.REFUSED and result.scope is RefusalScope.ROUTE
 
 
 def _unanswered(results: Sequence[SmsResult]) -> int:

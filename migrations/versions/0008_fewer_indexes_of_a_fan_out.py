@@ -12,7 +12,12 @@ branch_labels = None
 depends_on = None
 
 
+_TABLES = "officers, inbound_messages, messages, person_statuses"
+"""In the order in which workers that read replies lock them: neither waits for the other with a lock in hand."""
+
+
 def upgrade() -> None:
+    op.execute(f"lock table {_TABLES} in access exclusive mode")
     op.drop_constraint("fk_messages_inbound_id", "messages", type_="foreignkey")
     op.drop_constraint("fk_person_statuses_assessed_by", "person_statuses", type_="foreignkey")
     op.drop_constraint("pk_person_statuses", "person_statuses", type_="primary")
@@ -21,6 +26,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(f"lock table {_TABLES} in access exclusive mode")
     op.create_index("ix_person_statuses_person_id", "person_statuses", ["person_id"])
     op.drop_constraint("pk_person_statuses", "person_statuses", type_="primary")
     op.create_primary_key("pk_person_statuses", "person_statuses", ["crisis_id", "person_id"])

@@ -86,10 +86,11 @@ def test_an_officer_sees_work_in_progress_as_queued(state, counter):
         (result(SendOutcome.REFUSED, scope=None), AfterSend(S.REFUSED)),
         (result(SendOutcome.REFUSED, scope=RefusalScope.COUNTRY), AfterSend(S.QUEUED, 45.0)),
         (result(SendOutcome.REFUSED, scope=RefusalScope.ACCOUNT), AfterSend(S.QUEUED, 45.0)),
+        (result(SendOutcome.REFUSED, scope=RefusalScope.ROUTE), AfterSend(S.QUEUED, 45.0)),
         (result(SendOutcome.NOT_SENT), AfterSend(S.QUEUED, 0.5)),
         (result(SendOutcome.NOT_SENT, retry_after_seconds=30.0), AfterSend(S.QUEUED, 30.5)),
     ],
-    ids=["accepted", "unknown", "number", "no scope", "country", "account", "not sent", "retry after"],
+    ids=["accepted", "unknown", "number", "no scope", "country", "account", "route", "not sent", "retry after"],
 )
 def test_what_one_answer_does_to_its_row(answer, after):
     assert after_send(answer, 1, 0.5) == after

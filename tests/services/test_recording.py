@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from consular.domain.ports import RefusalScope
+from consular.extensions import cipher
 from consular.queries import delivery as statements
 from consular.queries.delivery import OutcomeRow
 from consular.services import sweeping
@@ -18,7 +19,7 @@ from consular.services.ports import Ports, SystemClock
 from consular.services.preparing import address_of
 from consular.services.sql_store import SqlStore
 from consular.services.texts import TextBook
-from tests.factories import alert_everybody, message_ids, rows, set_messages, states
+from tests.factories import alert_everybody, message_ids, phone, rows, set_messages, states
 from tests.fakes import FakeGateway, accepted, lost, refused
 from tests.services.test_delivery import FAST, assert_counted, never, send
 
@@ -387,3 +388,55 @@ def test_a_stop_that_the_gateway_knows_counts_again_after_it_was_taken_back(sess
     session.execute(text("update opt_outs set ended_at = now()"))
     statements.note_stops(session, [number])
     assert rows(session, "select ended_at from opt_outs") == [(None,)]
+
+
+ROUTE = refused("21612", RefusalScope.ROUTE)
+
+
+def paused_countries(session):
+    return [country for (country,) in rows(session, "select country from country_pauses where paused_until > now()")]
+
+
+def test_a_few_numbers_that_cannot_be_reached_keep_no_country_back(session):
+    event_id = alert_everybody(session, 200)
+    unreachable_ones = {phone(number) for number in (3, 70, 141)}
+    gateway = FakeGateway(concurrency=50, answer=lambda one: (ROUTE if one.to in unreachable_ones else accepted)(one))
+    send(gateway)
+    assert states(session) == {"accepted": 197, "queued": 3}
+    assert paused_countries(session) == []
+    waits = rows(session, "select extract(epoch from not_before - now()) as s from messages where state = 'queued'")
+    assert all(25 < row.s <= 60 for row in waits)
+    assert_counted(event_id)
+
+
+def test_a_number_that_is_refused_in_a_country_that_takes_others_is_given_up_at_the_third_try(session):
+    event_id = alert_everybody(session, 20)
+    gateway = FakeGateway(concurrency=50, answer=lambda one: (ROUTE if one.to == phone(3) else accepted)(one))
+    bad = rows(session, "select id from messages where endpoint_index = :i", i=cipher.index(phone(3), "phone"))[0].id
+    set_messages(session, "tries = 2", "id = :bad", bad=bad)
+    send(gateway)
+    assert states(session) == {"accepted": 19, "refused": 1}
+    assert paused_countries(session) == []
+    assert_counted(event_id)
+
+
+@pytest.mark.parametrize("before", [0, 30])
+def test_many_refusals_in_a_row_that_may_be_the_countrys_are_held_for_it(session, before):
+    event_id = alert_everybody(session, 200)
+    gateway = FakeGateway(concurrency=100)
+
+    def answer(request):
+        return (accepted if len(gateway.taken) < before else ROUTE)(request)
+
+    gateway.answer = answer
+    send(gateway, Pace(rate=100, lease_seconds=60))
+    assert len(gateway.submitted) - before <= 10
+    assert states(session) == ({"accepted": before, "queued": 200 - before} if before else {"queued": 200})
+    assert paused_countries(session) == ["LY"]
+    assert_counted(event_id)
+
+
+def test_the_only_text_into_a_country_speaks_for_it(session):
+    alert_everybody(session, 1)
+    send(FakeGateway(answer=ROUTE))
+    assert (states(session), paused_countries(session)) == ({"queued": 1}, ["LY"])

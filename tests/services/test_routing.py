@@ -545,6 +545,18 @@ def test_a_refused_receipt_for_a_reply_keeps_alerts_back_and_the_reverse(session
     assert reroute(BOTH, wakeups) == {"http": 51}
 
 
+def test_the_receipt_for_a_stranger_whose_number_cannot_be_reached_keeps_no_alert_back(session):
+    """Anybody can write to us under any number: what is refused to it says nothing of a country."""
+    replies_to_twilio(session, phone(1))
+    route = FakeGateway("twilio", answer=refused("21612", RefusalScope.ROUTE))
+    for _ in range(8):
+        send(route)
+        set_messages(session, "not_before = now()", "state = 'queued'")
+    assert len(route.submitted) == 8
+    assert rows(session, "select 1 from country_pauses") == []
+    assert states(session) == {"queued": 1}
+
+
 def test_receipts_for_replies_of_a_refused_country_go_out_once_by_another_gateway(session):
     replies_to_twilio(session, phone(1), phone(2), "+33612340001", "+9991234567")
     refuse(session, "twilio", "LY")

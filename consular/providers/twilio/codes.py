@@ -41,6 +41,7 @@ class CodeRule:
 
 
 _NUMBER, _COUNTRY, _ACCOUNT = RefusalScope.NUMBER, RefusalScope.COUNTRY, RefusalScope.ACCOUNT
+_ROUTE = RefusalScope.ROUTE
 _R, _P = FailureReason, RetryPolicy
 
 CODE_RULES: Mapping[str, CodeRule] = MappingProxyType(
@@ -59,7 +60,7 @@ CODE_RULES: Mapping[str, CodeRule] = MappingProxyType(
         "21608": CodeRule(_R.SENDER_REJECTED, _ACCOUNT, _P.STOP_LINE, "trial account: only verified numbers"),
         "21610": CodeRule(_R.OPTED_OUT, _NUMBER, _P.ANOTHER_WAY, "recipient sent STOP to this sender"),
         "21611": CodeRule(_R.QUOTA, _ACCOUNT, _P.REQUEUE, "queue of this sender is full"),
-        "21612": CodeRule(_R.SENDER_REJECTED, _COUNTRY, _P.FIX_ROUTE, "this sender cannot reach this number"),
+        "21612": CodeRule(_R.SENDER_REJECTED, _ROUTE, _P.FIX_ROUTE, "this sender cannot reach this number"),
         "21614": CodeRule(_R.INVALID_NUMBER, _NUMBER, _P.ANOTHER_WAY, "not a mobile number"),
         "21617": CodeRule(_R.CONTENT_REJECTED, _NUMBER, _P.ANOTHER_WAY, "text too long"),
         "21701": CodeRule(_R.SENDER_REJECTED, _ACCOUNT, _P.STOP_LINE, "messaging service does not exist"),

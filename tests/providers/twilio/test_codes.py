@@ -43,7 +43,7 @@ ROWS = {
     "21608": (Reason.SENDER_REJECTED, Scope.ACCOUNT, Retry.STOP_LINE),
     "21610": (Reason.OPTED_OUT, Scope.NUMBER, Retry.ANOTHER_WAY),
     "21611": (Reason.QUOTA, Scope.ACCOUNT, Retry.REQUEUE),
-    "21612": (Reason.SENDER_REJECTED, Scope.COUNTRY, Retry.FIX_ROUTE),
+    "21612": (Reason.SENDER_REJECTED, Scope.ROUTE, Retry.FIX_ROUTE),
     "21614": (Reason.INVALID_NUMBER, Scope.NUMBER, Retry.ANOTHER_WAY),
     "21617": (Reason.CONTENT_REJECTED, Scope.NUMBER, Retry.ANOTHER_WAY),
     "21701": (Reason.SENDER_REJECTED, Scope.ACCOUNT, Retry.STOP_LINE),
