@@ -204,8 +204,11 @@ def _words_of(alert: Alert) -> dict[str, Words]:
         return {}
 
 
+UNREADABLE_NOTE = "(This note cannot be read here.)"
+
+
 def list_decisions(session: AnySession, alert_id: UUID) -> list[DecisionView]:
-    """The history of an alert, the oldest first, notes opened."""
+    """The history of an alert, the oldest first, notes opened; one that cannot be is said to be unreadable."""
     rows = session.execute(
         select(AlertDecision, Officer.full_name)
         .join(Officer, Officer.id == AlertDecision.officer_id)
@@ -217,12 +220,19 @@ def list_decisions(session: AnySession, alert_id: UUID) -> list[DecisionView]:
             action=decision.action,
             officer=name,
             decided_at=decision.decided_at,
-            note=cipher.open(decision.note_sealed, "alert_decisions.note", decision.id)
-            if decision.note_sealed
-            else None,
+            note=_note_of(decision),
         )
         for decision, name in rows
     ]
+
+
+def _note_of(decision: AlertDecision) -> str | None:
+    if decision.note_sealed is None:
+        return None
+    try:
+        return cipher.open(decision.note_sealed, "alert_decisions.note", decision.id)
+    except KeyUnavailableError:
+        return UNREADABLE_NOTE
 
 
 def find_event(session: AnySession, alert_id: UUID) -> EventView | None:

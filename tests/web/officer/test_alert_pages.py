@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from consular.domain.alerts import AlertState
 from consular.domain.cap import AlertStatus
-from consular.models.alerts import AlertEvent, AlertInfo
+from consular.models.alerts import AlertDecision, AlertEvent, AlertInfo
 from consular.models.messages import Message
 from consular.models.social import PostState, SocialPost
 from consular.permissions import Role
@@ -291,10 +291,12 @@ def test_an_alert_that_this_process_has_no_key_for_can_be_stopped_from_its_page(
     another_keys = b"\x01\x02k9" + bytes(60)
     session.execute(update(AlertEvent).values(content_sealed=another_keys))
     session.execute(update(AlertInfo).values(headline_sealed=another_keys, text_sealed=another_keys))
+    session.execute(update(AlertDecision).values(note_sealed=another_keys))
     session.commit()
     shown = author.page(alert_id)
     assert "Stop it and write it again" in text_of(shown)
     assert "Nor can the words that were approved." in text_of(shown)
+    assert queries.UNREADABLE_NOTE in text_of(shown)
     assert f'action="/officer/alerts/{alert_id}/stop"' in shown
     for part in ("progress", "held"):
         assert author.client.get(f"/officer/alerts/{alert_id}/{part}").status_code == 200
