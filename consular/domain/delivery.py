@@ -103,6 +103,9 @@ NO_TRACE = "no_trace"
 ACCOUNT_REFUSED = "account_refused"
 """Why a line is paused whose gateway refused our account; a colon and the gateway's code follow."""
 
+THROTTLED = "throttled"
+"""Why a line is paused whose gateway told us to come again later."""
+
 NO_ANSWER = "no_answer"
 """Why a line is paused whose gateway leaves one request after the other without an answer."""
 

@@ -35,7 +35,7 @@ _UNPROVEN = 10
 """Requests not yet written down until the gateway has taken one: a refused account must not burn a whole batch. Two
 workers together stop after twenty."""
 _PROBES = 2
-"""The same, when the gateway last left everything without an answer."""
+"""The same, when the gateway last left everything without an answer or told us to come again later."""
 _WORTHWHILE_PART = 8
 _AHEAD = 4
 """Rows claimed at once for each connection: a slow gateway leaves the rest to other workers."""
@@ -164,11 +164,17 @@ class Drain:
     def _room(self) -> int:
         """Rows that may be marked now; 0 until a worthwhile part of the connections is free."""
         at_once = min(self._gateway.concurrency, self._unproven_limit())
-        busy = self._gateway.in_flight + len(self._due)
-        free = at_once - (busy if self._recorder.is_proven else self._recorder.open)
+        free = at_once - self._busy()
         return min(self._pace.mark_limit, free) if free >= max(1, at_once // _WORTHWHILE_PART) else 0
 
+    def _busy(self) -> int:
+        if self._recorder.is_throttled:
+            return self._recorder.trials
+        return self._gateway.in_flight + len(self._due) if self._recorder.is_proven else self._recorder.open
+
     def _unproven_limit(self) -> int:
+        if self._recorder.is_throttled:
+            return _PROBES
         if self._recorder.is_proven:
             return self._gateway.concurrency
         return _PROBES if self._recorder.is_suspect else _UNPROVEN

@@ -13,6 +13,7 @@ from consular.domain.delivery import (
     ACCOUNT_REFUSED,
     NO_ANSWER,
     NOT_CONNECTED,
+    THROTTLED,
     UNREACHABLE,
     MessageState,
     after_send,
@@ -34,6 +35,8 @@ _ACCOUNT_PAUSE_SECONDS = 60.0
 _COUNTRY_PAUSE_SECONDS = 300.0
 _SILENCE_PAUSE_SECONDS = 60.0
 _LONGEST_SLOWDOWN_SECONDS = 15.0
+_SLOWDOWNS_BEFORE = 4
+"""So many count as past on a line that has taken nothing since its last one: it does not begin with the shortest."""
 _UNREACHABLE_PAUSE_SECONDS = 10.0
 _BLIP_SECONDS = 2.0
 """A gateway that could not be reached for less than this is only waited for."""
@@ -48,7 +51,7 @@ class Recorder:
 
     is_proven: the gateway takes texts. is_refused: it refused our account, here or before another worker, so nothing
     more leaves. is_suspect: it last left requests without an answer, so the first one that it leaves so again is
-    enough.
+    enough. is_throttled: it last told us to come again later, and has taken nothing since.
     """
 
     def __init__(self, gateway: str, worker: str, ports: Ports) -> None:
@@ -68,18 +71,27 @@ class Recorder:
         self.is_proven = False
         self.is_refused = False
         self.is_suspect = False
+        self.is_throttled = False
+        self._throttled: frozenset[UUID] = frozenset()
         self.recorded = 0
         self.probation = Probation()
 
     def opened(self, reason: str | None) -> None:
         """The line is open; the reason of its last pause, None when it was trusted since."""
         self.is_suspect = reason == NO_ANSWER
+        self.is_throttled = reason == THROTTLED
+        self._slowdowns = _SLOWDOWNS_BEFORE if self.is_throttled else 0
         self._unconnected_at = float("-inf") if reason in (NOT_CONNECTED, UNREACHABLE) else None
 
     @property
     def open(self) -> int:
         """Texts that are marked and whose outcome is not written yet."""
         return len(self._open)
+
+    @property
+    def trials(self) -> int:
+        """The same, of those marked since the gateway told us to come again later."""
+        return sum(1 for attempt_id in self._open if attempt_id not in self._throttled)
 
     @property
     def is_waiting(self) -> bool:
@@ -159,7 +171,7 @@ class Recorder:
             changed = rows.record(self._gateway, self._worker, [self._outcome(one, now) for one in results])
             if is_silent:
                 self._pause_silent(rows)
-            elif is_heard and (self.is_suspect or self._unconnected_at is not None):
+            elif is_heard and (self.is_suspect or self.is_throttled or self._unconnected_at is not None):
                 rows.trust_line(self._gateway)
             self._slow_down(rows, results)
             stops = [message_number(one.attempt_id) for one in results if one.failure_reason is FailureReason.OPTED_OUT]
@@ -182,6 +194,11 @@ class Recorder:
             self._left_at.pop(result.attempt_id, None)
             if prepared is not None:
                 self.probation.settled(prepared.country, result)
+        if is_heard:
+            self.is_throttled = False
+        elif any(map(_is_throttled, results)):
+            self.is_throttled = True
+            self._throttled = frozenset(self._open)
 
     def _outcome(self, result: SmsResult, now: float) -> OutcomeRow:
         prepared = self._open.get(result.attempt_id)
@@ -219,7 +236,7 @@ class Recorder:
             if all(map(_is_unconnected, results)):
                 self._pause_unconnected(rows, results, own)
             else:
-                rows.pause_sender(self._gateway, max(asked, own), "throttled")
+                rows.pause_sender(self._gateway, max(asked, own), THROTTLED)
             self._slowdowns = min(self._slowdowns + 1, 10)
         elif any(one.outcome is SendOutcome.ACCEPTED for one in results):
             self._slowdowns = 0
@@ -266,6 +283,11 @@ def _unanswered(results: Sequence[SmsResult]) -> int:
 def _is_unconnected(result: SmsResult) -> bool:
     """Whether there was no connection to write a request to."""
     return result.outcome is SendOutcome.NOT_SENT and (result.error_code or "").startswith("transport-")
+
+
+def _is_throttled(result: SmsResult) -> bool:
+    """Whether the gateway itself told us to come again later."""
+    return result.outcome is SendOutcome.NOT_SENT and result.error_code != "lease" and not _is_unconnected(result)
 
 
 def _proves_line(result: SmsResult) -> bool:

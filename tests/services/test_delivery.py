@@ -189,8 +189,37 @@ def test_a_throttling_gateway_is_met_with_ever_fewer_requests(committing):
     alert_everybody(db.session, 400)
     gateway = FakeGateway(answer=throttled(), concurrency=400)
     send(gateway, seconds=1.5)
-    assert len(gateway.submitted) <= 120
+    assert len(gateway.submitted) <= 10 + 2 * 3
     assert states(db.session) == {"queued": 400}
+
+
+def test_a_gateway_that_throttles_in_mid_alert_is_only_probed(committing):
+    alert_everybody(db.session, 600)
+    gateway = FakeGateway(concurrency=100)
+
+    def answer(request):
+        return accepted(request) if len(gateway.taken) < 100 else throttled()(request)
+
+    gateway.answer = answer
+    send(gateway, seconds=2.5)
+    assert 200 < len(gateway.submitted) <= 100 + 10 + 100 + 2 * 4
+
+
+def test_a_line_that_was_throttled_is_only_probed_by_the_next_worker_and_trusted_after_that(committing):
+    alert_everybody(db.session, 400)
+    send(FakeGateway(answer=throttled(retry_after=90.0)))
+    set_messages(db.session, "not_before = now()")
+    db.session.execute(text("update senders set paused_until = now()"))
+    db.session.commit()
+    gateway = FakeGateway(answer=throttled(), concurrency=400)
+    send(gateway, seconds=1.5)
+    assert len(gateway.submitted) in (2, 4)
+    db.session.execute(text("update senders set paused_until = now()"))
+    set_messages(db.session, "not_before = now()")
+    db.session.commit()
+    send(FakeGateway(concurrency=400))
+    assert states(db.session) == {"accepted": 400}
+    assert db.session.execute(text("select pause_reason from senders")).scalar_one() is None
 
 
 def test_retry_after_holds_the_whole_line(session):
