@@ -75,7 +75,7 @@ FAR_SECONDS = 300.0
 
 _PACE = text("""
 with line as (
-    select gateway, greatest(coalesce(paused_until, now()), now(),
+    select gateway, greatest(coalesce(paused_until, now()), clock_timestamp(),
         case when next_free_at <= now() + :far * interval '1 second' then next_free_at end) as starts_at from senders
     where gateway = :gateway for update
 )

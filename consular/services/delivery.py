@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from consular.domain.delivery import SUSPECT_DEATHS
 from consular.domain.ports import SmsGateway, SmsRequest
 from consular.security.fields import KeyUnavailableError
+from consular.services.lag import Lag
 from consular.services.ports import Point, Ports, Steps, Transaction
 from consular.services.preparing import Prepared, Preparer
 from consular.services.recording import Recorder
@@ -78,6 +79,15 @@ class Pace:
         return max(1, min(self.claim_size, int(self.rate * 2)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A marked text. place: when it was to leave. latest: when it goes back instead."""
+
+    place: float
+    latest: float
+    request: SmsRequest
+
+
 class Drain:
     """One worker's work on one gateway until nothing is left, `seconds` are over, or `should_stop()` is true.
 
@@ -102,7 +112,8 @@ class Drain:
         self._claimed_at = 0.0
         self._batch: list[Prepared] = []
         self._batch_at = 0.0
-        self._due: deque[tuple[float, SmsRequest]] = deque()
+        self._due: deque[_Due] = deque()
+        self._lag = Lag()
         self._claim_again_at = 0.0
         self._watch_at = 0.0
         self._is_wary = False
@@ -151,7 +162,11 @@ class Drain:
         if not is_over:
             if not self._batch:
                 yield from self._take_batch()
-            if self._batch and not self._is_paused and self._clock.monotonic() >= self._batch_at - _TICK:
+            if (
+                self._batch
+                and not self._is_paused
+                and self._clock.monotonic() >= self._leaves_at(self._batch_at) - _TICK
+            ):
                 yield from self._hand_over()
         yield from self._submit_due()
         yield from self._wait()
@@ -200,8 +215,13 @@ class Drain:
         with self._store.begin() as rows:
             seconds = sum(item.parts for item in self._batch) / self._pace.rate
             starts_in = rows.reserve_slot(self._gateway.name, seconds, _LONGEST_WAIT_SECONDS)
+            self._batch_at = self._clock.monotonic() + (starts_in or 0.0)
         self._is_paused = starts_in is None
-        self._batch_at = self._clock.monotonic() + (starts_in or 0.0)
+        if not starts_in and not self._due:
+            self._lag.forget()
+
+    def _leaves_at(self, place: float) -> float:
+        return place + self._lag.at(self._clock.monotonic())
 
     def _claim(self) -> None:
         limit = 1 if self._is_wary else min(self._pace.claim_limit, _AHEAD * self._gateway.concurrency)
@@ -283,13 +303,14 @@ class Drain:
                 rest = [pair for pair in pairs if pair[0] not in marked]
                 rows.note_changes(rows.drop(rest))
         self._batch = []
-        at = max(self._clock.monotonic(), self._batch_at)
-        self._watch_at = self._clock.monotonic() + _WATCH_SECONDS
+        place, now = self._batch_at, self._clock.monotonic()
+        self._watch_at = now + _WATCH_SECONDS
         for item in batch:
             if item.number in marked:
                 self._recorder.expect(item)
-                self._due.append((at, item.request(lease_ends_at)))
-                at += item.parts / self._pace.rate
+                latest = max(now, self._leaves_at(place)) + _LATEST_SECONDS
+                self._due.append(_Due(place, latest, item.request(lease_ends_at)))
+                place += item.parts / self._pace.rate
             else:
                 self._probation.withdrawn(item.country)
         yield Point("marked")
@@ -299,14 +320,16 @@ class Drain:
             yield Point("watch")
             self._watch()
         now = self._clock.monotonic() + _TICK
-        while self._due and self._due[0][0] <= now:
-            at, request = self._due.popleft()
+        while self._due and self._leaves_at(self._due[0].place) <= now:
+            due = self._due.popleft()
             yield Point("submit")
-            if not self._recorder.may_leave(request) or self._clock.monotonic() > at + _LATEST_SECONDS:
-                self._recorder.keep_back(request)
+            leaves_at = self._clock.monotonic()
+            if not self._recorder.may_leave(due.request) or leaves_at > due.latest:
+                self._recorder.keep_back(due.request)
                 continue
-            self._recorder.handed_over(request)
-            self._gateway.submit(request)
+            self._lag.left(due.place, leaves_at)
+            self._recorder.handed_over(due.request)
+            self._gateway.submit(due.request)
 
     def _watch(self) -> None:
         """What is marked is not worth an answer of the database: when that is away, it leaves unwatched."""
@@ -318,9 +341,9 @@ class Drain:
             return
 
     def _wait(self) -> Steps:
-        moments = [at for at, _ in list(self._due)[:1]] + ([self._batch_at] if self._batch else [])
+        places = [one.place for one in list(self._due)[:1]] + ([self._batch_at] if self._batch else [])
         now = self._clock.monotonic()
-        due = min(moments, default=None)
+        due = self._leaves_at(min(places)) if places else None
         wait = _LONGEST_POLL if due is None else min(_LONGEST_POLL, max(_TICK, due - now))
         if self._gateway.in_flight:
             yield Point("poll", wait, due)
