@@ -75,7 +75,7 @@ FAR_SECONDS = 300.0
 
 _PACE = text("""
 with line as (
-    select gateway, greatest(coalesce(paused_until, now()), clock_timestamp(),
+    select gateway, greatest(coalesce(paused_until, now()), now(),
         case when next_free_at <= now() + :far * interval '1 second' then next_free_at end) as starts_at from senders
     where gateway = :gateway for update
 )
@@ -175,13 +175,14 @@ def drop(session: AnySession, rows: Sequence[tuple[int, UUID]]) -> Sequence[Row[
 
 
 def reserve_slot(session: AnySession, gateway: str, seconds: float, longest_wait: float) -> float | None:
-    """Reserve `seconds` of the sender's time after everybody else's and after a pause; in how many seconds it starts.
+    """Reserve `seconds` of the sender's time after everybody else's and after a pause; in how many seconds it starts
+    (below 0: so long ago, because the sender's row was waited for).
 
     None, and nothing is reserved, when that is more than `longest_wait` seconds away.
     """
     values = {"gateway": gateway, "seconds": seconds, "longest": longest_wait, "far": FAR_SECONDS}
     starts_in, is_reserved = session.execute(_PACE, values).one()
-    return max(0.0, float(starts_in)) if is_reserved else None
+    return float(starts_in) if is_reserved else None
 
 
 def record(

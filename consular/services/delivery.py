@@ -217,7 +217,7 @@ class Drain:
             starts_in = rows.reserve_slot(self._gateway.name, seconds, _LONGEST_WAIT_SECONDS)
             self._batch_at = self._clock.monotonic() + (starts_in or 0.0)
         self._is_paused = starts_in is None
-        if not starts_in and not self._due:
+        if (starts_in or 0.0) <= 0.0 and not self._due:
             self._lag.forget()
 
     def _leaves_at(self, place: float) -> float:

@@ -161,8 +161,8 @@ class DecidesOnNothing(Reconciliation):
 
 class SubmitsHoweverLate(Drain):
     def _submit_due(self) -> Steps:
-        while self._due and self._due[0][0] <= self._clock.monotonic() + 0.005:
-            _, request = self._due.popleft()
+        while self._due and self._leaves_at(self._due[0].place) <= self._clock.monotonic() + 0.005:
+            request = self._due.popleft().request
             yield Point("submit")
             self._recorder.handed_over(request)
             self._gateway.submit(request)
