@@ -238,7 +238,8 @@ def test_a_taken_port_is_not_free() -> None:
     assert not tcp_open("127.0.0.1", port)()
 
 
-def test_a_preferred_port_is_given_when_it_is_free() -> None:
+def test_a_preferred_port_is_given_when_it_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consular.loopback._handed_out", set())
     wanted = next(port for port in range(LAST_PORT, FIRST_PORT, -1) if port_is_free(port))
     assert free_port(preferred=wanted) == wanted
 
