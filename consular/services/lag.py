@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-_TOLERATED_SECONDS = 0.2
-_MADE_UP_PER_SECOND = 0.02
+_TOLERATED_SECONDS = 0.15
+_MADE_UP_PER_SECOND = 0.015
 _MOST_SECONDS = 1.0
 
 
@@ -12,7 +12,7 @@ class Lag:
 
     After a commit or a process was held up, all places that have passed would be used in one moment, and the ten
     seconds from then on hold more than the rate allows. Instead what follows leaves later by the lag, which is made up
-    for slowly: together at most 4 % too much in any ten seconds (invariant I11 allows 5 %).
+    for slowly: together at most 3 % too much in any ten seconds (invariant I11 allows 5 %).
     """
 
     def __init__(self) -> None:

@@ -491,7 +491,7 @@ def test_an_answer_of_an_old_attempt_does_not_touch_the_new_one(session):
     assert states(session) == {"sending": 1}
 
 
-MOST_IN_A_SECOND = 100 + 20 + 2 + 3
+MOST_IN_A_SECOND = 100 + 15 + 2 + 8
 """At 100 a second: what services.lag lets a worker that was held up make up for at once, and slowly, and a few."""
 
 

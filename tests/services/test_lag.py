@@ -45,15 +45,15 @@ def test_without_it_they_would():
 
 
 def test_what_is_held_up_for_a_moment_is_made_up_for_at_once():
-    moments = leave({500: 0.15})
+    moments = leave({500: 0.1})
     assert moments[-1] == pytest.approx((len(moments) - 1) / RATE)
 
 
 def test_a_lag_is_made_up_for_slowly():
     lag = Lag()
     lag.left(10.0, 10.9)
-    assert lag.at(10.9) == pytest.approx(0.7)
-    assert lag.at(20.9) == pytest.approx(0.5)
+    assert lag.at(10.9) == pytest.approx(0.75)
+    assert lag.at(20.9) == pytest.approx(0.6)
     assert lag.at(100.0) == 0.0
 
 
@@ -61,7 +61,7 @@ def test_a_shorter_lag_does_not_shorten_a_longer_one():
     lag = Lag()
     lag.left(10.0, 10.9)
     lag.left(10.8, 10.9)
-    assert lag.at(10.9) == pytest.approx(0.7)
+    assert lag.at(10.9) == pytest.approx(0.75)
 
 
 def test_nobody_falls_behind_by_more_than_a_second():
