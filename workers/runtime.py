@@ -13,6 +13,7 @@ from flask import Flask
 
 from consular.providers.registry import Adapters
 from consular.services.delivery import Pace
+from consular.services.lag import Lag
 from consular.services.texts import TextBook
 from consular.services.ways import Ways
 from consular.startup import start
@@ -65,4 +66,9 @@ def pace(gateway: str) -> Pace:
     """The pace that the settings allow for a gateway."""
     settings = adapters().gateway_config(gateway)
     assert settings is not None
-    return Pace(rate=settings.rate, lease_seconds=adapters().config.lease_seconds)
+    return Pace(rate=settings.rate, lease_seconds=adapters().config.lease_seconds, lag=_lag(gateway))
+
+
+@cache
+def _lag(gateway: str) -> Lag:
+    return Lag()

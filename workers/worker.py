@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from types import FrameType
 from typing import Any
@@ -53,6 +54,8 @@ def main(arguments: list[str]) -> int:
     connection = connect(_redis_url(), blocking=True)
     if not _wait_for(connection):
         return 0
+    gc.collect()
+    gc.freeze()
     options: dict[str, Any] = {"worker_ttl": 30, "maintenance_interval": 20, "job_monitoring_interval": 5}
     with application.app_context():
         worker = ConsularWorker(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, text
@@ -76,15 +77,16 @@ FAR_SECONDS = 300.0
 _PACE = text("""
 with line as (
     select gateway, greatest(coalesce(paused_until, now()), now(),
-        case when next_free_at <= now() + :far * interval '1 second' then next_free_at end) as starts_at from senders
+        case when next_free_at <= now() + :far * interval '1 second' then next_free_at end) as starts_at,
+        next_free_at as free_at from senders
     where gateway = :gateway for update
 )
 update senders s
 set next_free_at = case when starts_at > now() + :longest * interval '1 second' then s.next_free_at
                         else starts_at + :seconds * interval '1 second' end
 from line where s.gateway = line.gateway
-returning extract(epoch from starts_at - clock_timestamp()) as starts_in, starts_at <= now() + :longest * interval '1
-second'
+returning extract(epoch from starts_at - clock_timestamp()) as starts_in,
+    greatest(0, extract(epoch from starts_at - free_at)) as unused, starts_at <= now() + :longest * interval '1 second'
 """)
 
 # An answer decides on its own attempt while that is open, also when it comes after the lease. That a text was taken is
@@ -133,6 +135,14 @@ from mine where m.id = mine.id
 """)
 
 
+class Slot(NamedTuple):
+    """A part of a sender's time. starts_in: seconds from now, below 0 because the sender's row was waited for. unused:
+    so many seconds before it were nobody's."""
+
+    starts_in: float
+    unused: float
+
+
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
     """One line of _RECORD. latency: of the answer; wait: until it may be tried again; age: since it was handed over; in
@@ -174,15 +184,14 @@ def drop(session: AnySession, rows: Sequence[tuple[int, UUID]]) -> Sequence[Row[
     return session.execute(_DROP, {"ids": [row[0] for row in rows], "attempts": [row[1] for row in rows]}).all()
 
 
-def reserve_slot(session: AnySession, gateway: str, seconds: float, longest_wait: float) -> float | None:
-    """Reserve `seconds` of the sender's time after everybody else's and after a pause; in how many seconds it starts
-    (below 0: so long ago, because the sender's row was waited for).
+def reserve_slot(session: AnySession, gateway: str, seconds: float, longest_wait: float) -> Slot | None:
+    """Reserve `seconds` of the sender's time after everybody else's and after a pause.
 
     None, and nothing is reserved, when that is more than `longest_wait` seconds away.
     """
     values = {"gateway": gateway, "seconds": seconds, "longest": longest_wait, "far": FAR_SECONDS}
-    starts_in, is_reserved = session.execute(_PACE, values).one()
-    return float(starts_in) if is_reserved else None
+    starts_in, unused, is_reserved = session.execute(_PACE, values).one()
+    return Slot(float(starts_in), float(unused)) if is_reserved else None
 
 
 def record(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -38,6 +38,8 @@ workers together stop after twenty."""
 _PROBES = 2
 """The same, when the gateway last left everything without an answer or told us to come again later."""
 _WORTHWHILE_PART = 8
+_BATCHES_OWED = 4
+"""A worker has places for two batches, one due and one not yet marked; when it was held up, other workers had too."""
 _AHEAD = 4
 """Rows claimed at once for each connection: a slow gateway leaves the rest to other workers."""
 _LONGEST_CLAIM_PART = 3
@@ -61,22 +63,29 @@ _DATABASE_RETRY_SECONDS = 0.5
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How one sender may be used. rate: parts per second, over all workers. Small claims and marks keep a stop within
-    5 s."""
+    5 s. lag: how far this process is behind in it."""
 
     rate: float
     lease_seconds: float
     claim_size: int = 1000
     mark_size: int = 250
+    lag: Lag = field(default_factory=Lag, compare=False, repr=False)
 
     @property
     def mark_limit(self) -> int:
-        """Rows marked at once: at most half a second of the sender's time."""
-        return max(1, min(self.mark_size, int(self.rate / 2)))
+        """Rows marked at once: at most a quarter of a second of the sender's time, so that the batches of two workers
+        of different lags hardly gather."""
+        return max(1, min(self.mark_size, int(self.rate / 4)))
 
     @property
     def claim_limit(self) -> int:
         """Rows claimed at once: at most two seconds of the sender's time."""
         return max(1, min(self.claim_size, int(self.rate * 2)))
+
+    @property
+    def longest_lag(self) -> float:
+        """Seconds: at most one."""
+        return _BATCHES_OWED * self.mark_limit / self.rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ class Drain:
         self._batch: list[Prepared] = []
         self._batch_at = 0.0
         self._due: deque[_Due] = deque()
-        self._lag = Lag()
+        self._lag = pace.lag
         self._claim_again_at = 0.0
         self._watch_at = 0.0
         self._is_wary = False
@@ -214,11 +223,14 @@ class Drain:
         yield Point("reserve")
         with self._store.begin() as rows:
             seconds = sum(item.parts for item in self._batch) / self._pace.rate
-            starts_in = rows.reserve_slot(self._gateway.name, seconds, _LONGEST_WAIT_SECONDS)
-            self._batch_at = self._clock.monotonic() + (starts_in or 0.0)
-        self._is_paused = starts_in is None
-        if (starts_in or 0.0) <= 0.0 and not self._due:
-            self._lag.forget()
+            slot = rows.reserve_slot(self._gateway.name, seconds, _LONGEST_WAIT_SECONDS)
+            now = self._clock.monotonic()
+        self._is_paused = slot is None
+        if slot is not None:
+            self._batch_at = now + slot.starts_in
+            made_up = self._lag.rested(slot.unused, now)
+            if made_up:
+                self._due = deque(replace(due, place=due.place + made_up) for due in self._due)
 
     def _leaves_at(self, place: float) -> float:
         return place + self._lag.at(self._clock.monotonic())
@@ -327,7 +339,7 @@ class Drain:
             if not self._recorder.may_leave(due.request) or leaves_at > due.latest:
                 self._recorder.keep_back(due.request)
                 continue
-            self._lag.left(due.place, leaves_at)
+            self._lag.left(due.place, leaves_at, self._pace.longest_lag)
             self._recorder.handed_over(due.request)
             self._gateway.submit(due.request)
 

@@ -61,7 +61,7 @@ class SqlTransaction:
         """queries.delivery.drop"""
         return delivery.drop(self._session, pairs)
 
-    def reserve_slot(self, gateway: str, seconds: float, longest_wait: float) -> float | None:
+    def reserve_slot(self, gateway: str, seconds: float, longest_wait: float) -> delivery.Slot | None:
         """queries.delivery.reserve_slot"""
         return delivery.reserve_slot(self._session, gateway, seconds, longest_wait)
 

@@ -561,9 +561,17 @@ def test_two_workers_share_one_senders_rate(committing):
 def test_a_far_slot_is_not_reserved(session):
     with db.session.begin_nested():
         statements.open_line(session, "exercise")
-    assert statements.reserve_slot(session, "exercise", 30, 5) == pytest.approx(0, abs=0.5)
+    assert statements.reserve_slot(session, "exercise", 30, 5).starts_in == pytest.approx(0, abs=0.5)
     assert statements.reserve_slot(session, "exercise", 30, 5) is None
-    assert statements.reserve_slot(session, "exercise", 1, 60) == pytest.approx(30, abs=0.5)
+    assert statements.reserve_slot(session, "exercise", 1, 60).starts_in == pytest.approx(30, abs=0.5)
+
+
+def test_what_nobody_used_of_a_sender_is_told(session):
+    with db.session.begin_nested():
+        statements.open_line(session, "exercise")
+    session.execute(text("update senders set next_free_at = now() - interval '7 seconds'"))
+    assert statements.reserve_slot(session, "exercise", 2, 60).unused == pytest.approx(7, abs=0.01)
+    assert statements.reserve_slot(session, "exercise", 2, 60).unused == 0
 
 
 def run_together(application, works) -> None:

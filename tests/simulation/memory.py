@@ -24,7 +24,7 @@ from consular.domain.delivery import (
     counted_as,
 )
 from consular.domain.gateways import EXERCISE
-from consular.queries.delivery import FAR_SECONDS, OutcomeRow
+from consular.queries.delivery import FAR_SECONDS, OutcomeRow, Slot
 from consular.queries.receipts import Report
 from consular.queries.sweeping import LOOK_SECONDS
 from tests.simulation.rows import Attempt, Changed, Claimed, Message, Receipt, Unknown
@@ -175,15 +175,16 @@ class MemoryStore:
                 message.failure_reason = "opted_out" if is_out else "expired" if is_late else None
         return dropped
 
-    def reserve_slot(self, gateway: str, seconds: float, longest_wait: float) -> float | None:
+    def reserve_slot(self, gateway: str, seconds: float, longest_wait: float) -> Slot | None:
         sender = self.senders[gateway]
         starts_at = max(sender.paused_until or self.moment, self.moment)
         if sender.next_free_at <= self.moment + timedelta(seconds=FAR_SECONDS):
             starts_at = max(starts_at, sender.next_free_at)
         if starts_at > self.moment + timedelta(seconds=longest_wait):
             return None
+        unused = max(0.0, (starts_at - sender.next_free_at).total_seconds())
         sender.next_free_at = starts_at + timedelta(seconds=seconds)
-        return float((starts_at - self.moment).total_seconds())
+        return Slot((starts_at - self.moment).total_seconds(), unused)
 
     def record(self, gateway: str, worker: str, outcomes: Sequence[OutcomeRow]) -> list[Changed]:
         changed = []

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from consular.domain.delivery import MessageState, Verdict
 from consular.domain.ports import SmsRequest
-from consular.queries.delivery import OutcomeRow
+from consular.queries.delivery import OutcomeRow, Slot
 from consular.queries.receipts import Report
 from consular.services.delivery import Drain
 from consular.services.ports import Point, Steps
@@ -81,9 +81,9 @@ class MarksWhoOptedOut(MemoryStore):
 
 
 class KeepsNoPace(MemoryStore):
-    def reserve_slot(self, gateway: str, seconds: float, longest_wait: float) -> float | None:
+    def reserve_slot(self, gateway: str, seconds: float, longest_wait: float) -> Slot | None:
         super().reserve_slot(gateway, seconds, longest_wait)
-        return 0.0
+        return Slot(0.0, 0.0)
 
 
 class RecordsUnasked(MemoryStore):

@@ -87,7 +87,8 @@ class Sending(Compared):
         assert (theirs is None) == (ours is None)
         if theirs is not None and ours is not None:
             gone = self.session.execute(text("select extract(epoch from clock_timestamp() - now())")).scalar_one()
-            assert abs(theirs - (ours - float(gone))) < 0.5
+            assert abs(theirs.starts_in - (ours.starts_in - float(gone))) < 0.5
+            assert abs(theirs.unused - ours.unused) < 0.5
 
     @rule(
         places=st.lists(st.integers(0, 200), max_size=4),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from types import SimpleNamespace
@@ -23,6 +23,7 @@ from consular.domain.references import reference_of
 from consular.domain.routing import EVERY_WAY, Way
 from consular.services import sweeping
 from consular.services.delivery import Drain, Pace
+from consular.services.lag import Lag
 from consular.services.ports import Point, Ports, Steps
 from consular.services.sweeping import Reconciliation
 from tests.simulation.memory import MemoryStore
@@ -54,6 +55,7 @@ class Worker:
     is_doomed: bool = False
     token: int = 0
     born: int = 0
+    lag: Lag = field(default_factory=Lag)
 
 
 @dataclass(slots=True)
@@ -193,6 +195,7 @@ class World(Trouble):
         worker.phase, worker.steps = "asleep", None
         worker.is_stopping = worker.is_doomed = False
         worker.frozen_until = 0.0
+        worker.lag = Lag()
         worker.born += 1
         worker.name = f"{worker.name.split('.')[0]}.{worker.born}"
         if worker not in self.workers:
@@ -201,7 +204,8 @@ class World(Trouble):
 
     def _wake(self, worker: Worker, delay: float) -> None:
         worker.phase = "drain"
-        drain = self.kinds.drain(worker.client, self.ports, self.pace, worker.name, lambda: worker.is_stopping)
+        pace = replace(self.pace, lag=worker.lag)
+        drain = self.kinds.drain(worker.client, self.ports, pace, worker.name, lambda: worker.is_stopping)
         worker.steps = drain.steps(25.0)
         self._go_on(worker, delay)
 
