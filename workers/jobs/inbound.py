@@ -9,6 +9,8 @@ from workers import runtime
 
 SECONDS = 25.0
 """Far below the queue's own limit, which would break off in the middle of a text."""
+GATHER_SECONDS = 0.1
+"""Between two looks: in a storm many texts are read with the work of one, and webhooks have the processor meanwhile."""
 
 
 def drain(seconds: float = SECONDS) -> int:
@@ -22,4 +24,6 @@ def drain(seconds: float = SECONDS) -> int:
         if time.monotonic() >= ends_at:
             wakeups.kick("inbound")
             break
+        if count < inbound.BATCH:
+            runtime.stopping.wait(GATHER_SECONDS)
     return done

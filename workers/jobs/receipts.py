@@ -8,6 +8,8 @@ from consular.services import receipts, smsc_receipts
 from workers import runtime
 
 SECONDS = 25.0
+GATHER_SECONDS = 0.1
+"""Between two looks: many receipts are applied with the work of one."""
 
 
 def drain(seconds: float = SECONDS) -> int:
@@ -30,4 +32,6 @@ def _apply(ends_at: float) -> int:
         if time.monotonic() >= ends_at:
             wakeups.kick("receipts")
             break
+        if count < receipts.BATCH:
+            runtime.stopping.wait(GATHER_SECONDS)
     return done
